@@ -1,0 +1,1 @@
+//! Who is calling: workload tokens, the access policy, address limits.
