@@ -1,3 +1,5 @@
 //! The Hushgate rule language, pure: no I/O, no async, no clock, no environment.
 //!
 //! Keys and time are passed in. Everything is compiled when rules are loaded; a request compiles nothing.
+
+pub mod pattern;

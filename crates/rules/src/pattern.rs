@@ -1,0 +1,385 @@
+//! Regular expressions in the Java dialect that rules are written in, run by an automaton.
+//!
+//! A pattern is translated once, at load: every class, escape and flag is spelled out for the
+//! `regex` crate, whose matching time grows linearly with the text. Only look-around,
+//! back-references, atomic groups and possessive quantifiers need a backtracking engine; such
+//! patterns run under a step limit and say so through [`Pattern::uses_lookaround`].
+//!
+//! Dialect notes: `\d \w \s \b` are ASCII unless the flag `U` is set; `i` folds ASCII letters only
+//! unless `u` is set; `.` excludes LF, CR, U+0085, U+2028 and U+2029; `$` outside multi-line
+//! mode also matches before one final line break, as in Java.
+
+mod class;
+mod translate;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::ops::Range;
+
+use translate::{Target, Translation, translate};
+
+/// The longest pattern that is accepted, in bytes.
+pub const MAX_SOURCE_BYTES: usize = 16 * 1024;
+
+/// The most memory a compiled pattern may take, in bytes.
+pub const MAX_COMPILED_BYTES: usize = 2 * 1024 * 1024;
+
+/// The most steps that a pattern with look-around may take on one text.
+pub const MAX_BACKTRACKING_STEPS: usize = 100_000;
+
+/// Flags given beside a pattern, such as the `i` of `/…/i`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one per flag letter of the dialect"
+)]
+pub struct Flags {
+    /// `i`: ASCII letters match in either case.
+    pub ignore_case: bool,
+    /// `x`: blanks and `#` comments in the pattern are ignored.
+    pub comments: bool,
+    /// `s`: `.` matches line breaks.
+    pub dot_all: bool,
+    /// `m`: `^` and `$` match at line breaks.
+    pub multi_line: bool,
+    /// `d`: only LF is a line break.
+    pub unix_lines: bool,
+    /// `u`: `i` folds all of Unicode.
+    pub unicode_case: bool,
+    /// `U`: predefined classes cover all of Unicode (implies `u`).
+    pub unicode_classes: bool,
+}
+
+impl Flags {
+    /// Only `i` set.
+    pub const IGNORE_CASE: Self = Self {
+        ignore_case: true,
+        comments: false,
+        dot_all: false,
+        multi_line: false,
+        unix_lines: false,
+        unicode_case: false,
+        unicode_classes: false,
+    };
+
+    /// Reads flag letters, each of `i x s m d u U`. `None` if there is any other.
+    pub fn from_letters(letters: &str) -> Option<Self> {
+        let mut flags = Self::default();
+        letters
+            .chars()
+            .all(|letter| flags.set(letter, true))
+            .then_some(flags)
+    }
+
+    fn set(&mut self, letter: char, on: bool) -> bool {
+        match letter {
+            'i' => self.ignore_case = on,
+            'x' => self.comments = on,
+            's' => self.dot_all = on,
+            'm' => self.multi_line = on,
+            'd' => self.unix_lines = on,
+            'u' => self.unicode_case = on,
+            'U' => {
+                self.unicode_classes = on;
+                self.unicode_case = on;
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A compiled pattern, made for either matching whole texts or finding occurrences.
+#[derive(Clone)]
+pub struct Pattern {
+    source: Box<str>,
+    engine: Engine,
+    /// For texts that end in a line break, where `$` has a second place to match.
+    before_final_break: Option<Engine>,
+    names: Vec<Option<Box<str>>>,
+    lookaround: bool,
+}
+
+impl Pattern {
+    /// Compiles a pattern that must match a whole text.
+    pub fn whole(source: &str) -> Result<Self, PatternError> {
+        Self::whole_with(source, Flags::default())
+    }
+
+    /// Compiles a pattern that must match a whole text, with flags set from the start.
+    pub fn whole_with(source: &str, flags: Flags) -> Result<Self, PatternError> {
+        Self::compile(source, flags, true)
+    }
+
+    /// Compiles a pattern whose occurrences are to be found anywhere in a text.
+    pub fn find(source: &str) -> Result<Self, PatternError> {
+        Self::find_with(source, Flags::default())
+    }
+
+    /// Compiles a pattern whose occurrences are to be found, with flags set from the start.
+    pub fn find_with(source: &str, flags: Flags) -> Result<Self, PatternError> {
+        Self::compile(source, flags, false)
+    }
+
+    fn compile(source: &str, flags: Flags, whole: bool) -> Result<Self, PatternError> {
+        if source.len() > MAX_SOURCE_BYTES {
+            return Err(PatternError::SourceTooLong {
+                bytes: source.len(),
+            });
+        }
+        let plain = translate(source, flags, Target::Automaton)?;
+        let lookaround = plain.needs_backtracking;
+        let has_soft_end = plain.has_soft_end;
+        let backtracking = (lookaround || (has_soft_end && !whole))
+            .then(|| translate(source, flags, Target::Backtracking))
+            .transpose()?;
+        let names = plain.names.clone();
+        let (engine, before_final_break) = match backtracking {
+            Some(text) if lookaround => (Engine::backtracking(&text, whole)?, None),
+            Some(text) => (
+                Engine::automaton(&plain, whole)?,
+                Some(Engine::backtracking(&text, whole)?),
+            ),
+            None => (Engine::automaton(&plain, whole)?, None),
+        };
+        Ok(Self {
+            source: source.into(),
+            engine,
+            before_final_break,
+            names,
+            lookaround,
+        })
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether the pattern needs the backtracking engine and so has a step limit; checks warn.
+    pub fn uses_lookaround(&self) -> bool {
+        self.lookaround
+    }
+
+    /// How many capturing groups there are, the whole match not counted.
+    pub fn group_count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The names of the capturing groups in order; `None` for a group without a name.
+    pub fn group_names(&self) -> impl Iterator<Item = Option<&str>> {
+        self.names.iter().map(Option::as_deref)
+    }
+
+    /// Whether the pattern matches: the whole text or anywhere, as it was compiled.
+    pub fn is_match(&self, text: &str) -> Result<bool, StepLimitExceeded> {
+        match self.engine_for(text) {
+            Engine::Automaton(regex) => Ok(regex.is_match(text)),
+            Engine::Backtracking(regex) => regex.is_match(text).map_err(|_| StepLimitExceeded),
+        }
+    }
+
+    /// The first match with the spans of its groups.
+    pub fn captures(&self, text: &str) -> Result<Option<Groups>, StepLimitExceeded> {
+        match self.engine_for(text) {
+            Engine::Automaton(regex) => Ok(regex.captures(text).map(|found| {
+                Groups::collect(found.iter().map(|group| group.map(|span| span.range())))
+            })),
+            Engine::Backtracking(regex) => {
+                let found = regex.captures(text).map_err(|_| StepLimitExceeded)?;
+                Ok(found.map(|found| {
+                    Groups::collect(found.iter().map(|group| group.map(|span| span.range())))
+                }))
+            }
+        }
+    }
+
+    /// All matches that do not overlap, from left to right, with the spans of their groups.
+    pub fn find_all(&self, text: &str) -> Result<Vec<Groups>, StepLimitExceeded> {
+        match self.engine_for(text) {
+            Engine::Automaton(regex) => Ok(regex
+                .captures_iter(text)
+                .map(|found| {
+                    Groups::collect(found.iter().map(|group| group.map(|span| span.range())))
+                })
+                .collect()),
+            Engine::Backtracking(regex) => regex
+                .captures_iter(text)
+                .map(|found| match found {
+                    Ok(found) => Ok(Groups::collect(
+                        found.iter().map(|group| group.map(|span| span.range())),
+                    )),
+                    Err(_) => Err(StepLimitExceeded),
+                })
+                .collect(),
+        }
+    }
+
+    fn engine_for(&self, text: &str) -> &Engine {
+        match &self.before_final_break {
+            Some(engine) if text.ends_with(is_line_break) => engine,
+            _ => &self.engine,
+        }
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pattern").field(&self.source).finish()
+    }
+}
+
+/// The byte spans of one match: group 0 is the whole match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Groups(Vec<Option<Range<usize>>>);
+
+impl Groups {
+    fn collect(spans: impl Iterator<Item = Option<Range<usize>>>) -> Self {
+        Self(spans.collect())
+    }
+
+    /// The span of a group, `None` if the group does not exist or took no part in the match.
+    pub fn span(&self, group: usize) -> Option<Range<usize>> {
+        self.0.get(group).cloned().flatten()
+    }
+
+    /// The span of the whole match.
+    pub fn whole(&self) -> Range<usize> {
+        self.span(0).unwrap_or(0..0)
+    }
+}
+
+#[derive(Clone)]
+enum Engine {
+    Automaton(regex::Regex),
+    Backtracking(Box<fancy_regex::Regex>),
+}
+
+impl Engine {
+    fn automaton(translation: &Translation, whole: bool) -> Result<Self, PatternError> {
+        regex::RegexBuilder::new(&anchored(&translation.text, whole))
+            .size_limit(MAX_COMPILED_BYTES)
+            .dfa_size_limit(MAX_COMPILED_BYTES)
+            .build()
+            .map(Self::Automaton)
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => PatternError::CompiledTooLarge,
+                other => PatternError::Engine {
+                    message: last_line(&other.to_string()),
+                },
+            })
+    }
+
+    fn backtracking(translation: &Translation, whole: bool) -> Result<Self, PatternError> {
+        fancy_regex::RegexBuilder::new(&anchored(&translation.text, whole))
+            .backtrack_limit(MAX_BACKTRACKING_STEPS)
+            .delegate_size_limit(MAX_COMPILED_BYTES)
+            .delegate_dfa_size_limit(MAX_COMPILED_BYTES)
+            .build()
+            .map(|regex| Self::Backtracking(Box::new(regex)))
+            .map_err(|error| PatternError::Engine {
+                message: last_line(&error.to_string()),
+            })
+    }
+}
+
+fn anchored(text: &str, whole: bool) -> String {
+    if whole {
+        format!(r"\A(?:{text})\z")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn last_line(message: &str) -> String {
+    let line = message.lines().last().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn is_line_break(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// A pattern that can't be compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// The text is not a regular expression.
+    #[error("{message}, at character {position}")]
+    Syntax {
+        /// What is wrong.
+        message: String,
+        /// The offset in characters, from 0.
+        position: usize,
+        /// What to write instead.
+        help: &'static str,
+    },
+    /// A construct of the dialect that is deliberately not offered.
+    #[error("`{construct}` is not supported, at character {position}")]
+    Unsupported {
+        /// The construct as written.
+        construct: String,
+        /// The offset in characters, from 0.
+        position: usize,
+        /// What to write instead.
+        help: &'static str,
+    },
+    /// The pattern text is too long.
+    #[error("the pattern has {bytes} bytes, more than the {MAX_SOURCE_BYTES} allowed")]
+    SourceTooLong {
+        /// The length of the text in bytes.
+        bytes: usize,
+    },
+    /// The compiled pattern would take too much memory.
+    #[error("the compiled pattern takes more than the {MAX_COMPILED_BYTES} bytes allowed")]
+    CompiledTooLarge,
+    /// The engine refused the translated pattern.
+    #[error("{message}")]
+    Engine {
+        /// What the engine says.
+        message: String,
+    },
+}
+
+impl PatternError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Syntax { .. } | Self::Engine { .. } => "regex-invalid",
+            Self::Unsupported { .. } => "regex-unsupported",
+            Self::SourceTooLong { .. } | Self::CompiledTooLarge => "regex-too-large",
+        }
+    }
+
+    /// Where in the pattern, as an offset in characters from 0, if one place can be named.
+    pub fn position(&self) -> Option<usize> {
+        match self {
+            Self::Syntax { position, .. } | Self::Unsupported { position, .. } => Some(*position),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Syntax { help, .. } | Self::Unsupported { help, .. } => help,
+            Self::SourceTooLong { .. } => "split the pattern into several",
+            Self::CompiledTooLarge => "lower the repetition counts, or use `*` or `+`",
+            Self::Engine { .. } => "see docs/rules.md for the constructs that are understood",
+        }
+    }
+}
+
+/// A pattern with look-around gave up on a text; the caller must treat the text as suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a pattern took more than {MAX_BACKTRACKING_STEPS} steps on one text")]
+pub struct StepLimitExceeded;
+
+impl StepLimitExceeded {
+    /// The stable code of this error.
+    pub fn code(self) -> &'static str {
+        "regex-step-limit"
+    }
+}
