@@ -1,3 +1,38 @@
-//! The project's chores.
+//! The project's chores. `cargo xtask --help` lists them.
 
-fn main() {}
+mod chore;
+mod generate;
+mod prerequisites;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+/// The project's chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Sets up what the tests need (into `.tools/`) and runs all tests
+    Test(test::Options),
+    /// Formats, lints, checks generated files and dependencies, then runs `test`: what CI runs
+    Ci,
+    /// Rewrites generated files: function list, reference pages
+    Gen {
+        /// Changes nothing; fails when a file is out of date
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Test(options) => test::run(&options),
+        Chore::Ci => test::ci(),
+        Chore::Gen { check } => generate::run(check),
+    }
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask gen`: files that are derived from others, so that there is one truth.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::chore::root;
+
+const BINS_START: &str = "# Functions: written by `cargo xtask gen` from the folders of rules/.\n";
+
+/// Rewrites the generated files, or with `check` fails when one is out of date.
+pub(crate) fn run(check: bool) -> anyhow::Result<()> {
+    let sources = sources()?;
+    let manifest = root().join("functions/Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).context("read functions/Cargo.toml")?;
+    let head = text.split(BINS_START).next().unwrap_or_default();
+    put(
+        &manifest,
+        &format!("{head}{BINS_START}{}", bins(&sources)),
+        check,
+    )?;
+    for source in &sources {
+        let main = root().join(format!("functions/{source}/main.rs"));
+        put(&main, &function(source), check)?;
+    }
+    Ok(())
+}
+
+/// The ids of all sources that have a declaration and rules.
+fn sources() -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root().join("rules")).context("read rules/")? {
+        let path = entry?.path();
+        if path.join("source.yaml").exists() && path.join("rules.yaml").exists() {
+            let name = path.file_name().context("a source is a folder")?;
+            found.push(name.to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn bins(sources: &[String]) -> String {
+    sources.iter().fold(String::new(), |mut text, source| {
+        let _ = write!(
+            text,
+            "\n[[bin]]\nname = \"{source}\"\npath = \"{source}/main.rs\"\ntest = false\nbench = false\ndoc = false\n"
+        );
+        text
+    })
+}
+
+fn function(source: &str) -> String {
+    format!("//! The function of source `{source}`.\n\nhushgate_host::function!(\"{source}\");\n")
+}
+
+fn put(path: &Path, wanted: &str, check: bool) -> anyhow::Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|had| had == wanted) {
+        return Ok(());
+    }
+    if check {
+        bail!(
+            "{} is out of date; run `cargo xtask gen` and commit the result",
+            path.display()
+        );
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, wanted).with_context(|| format!("write {}", path.display()))
+}
