@@ -2,4 +2,5 @@
 //!
 //! Keys and time are passed in. Everything is compiled when rules are loaded; a request compiles nothing.
 
+pub mod language;
 pub mod pattern;
