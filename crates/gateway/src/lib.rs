@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod connect;
+pub mod egress;
 pub mod inbound;
 pub mod ports;
 pub mod refusal;
