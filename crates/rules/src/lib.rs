@@ -2,5 +2,7 @@
 //!
 //! Keys and time are passed in. Everything is compiled when rules are loaded; a request compiles nothing.
 
+pub mod java_number;
+pub mod json;
 pub mod language;
 pub mod pattern;

@@ -1,0 +1,105 @@
+//! Writing a document as compact JSON.
+
+use super::document::{Cursor, Document, ESCAPED, Kind, NodeId, OWNED};
+use super::string::{write_canonical, write_escaped};
+use super::view::NumberView;
+use super::view::View;
+
+impl Document<'_> {
+    /// The document as compact JSON.
+    pub fn to_text(&self) -> String {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        String::from_utf8(out).unwrap_or_default()
+    }
+
+    /// Appends the document as compact JSON: non-ASCII characters and `/` literal, members in order.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.text.len());
+        self.write_node(self.root(), out);
+    }
+
+    /// Appends one value with all that is in it.
+    pub fn write_node(&self, id: NodeId, out: &mut Vec<u8>) {
+        if !self.write_start(id, out) {
+            return;
+        }
+        let mut open = vec![Cursor::new(self, id)];
+        let mut first = true;
+        while let Some(cursor) = open.last_mut() {
+            let container = NodeId(cursor.container);
+            let is_object = self.kind(container) == Kind::Object;
+            let Some(child) = cursor.advance(self) else {
+                out.push(if is_object { b'}' } else { b']' });
+                open.pop();
+                first = false;
+                continue;
+            };
+            if !first {
+                out.push(b',');
+            }
+            if is_object {
+                self.write_name(child, out);
+            }
+            first = self.write_start(child, out);
+            if first {
+                open.push(Cursor::new(self, child));
+            }
+        }
+    }
+
+    /// Writes a scalar, or the bracket that opens a container; true for the latter.
+    fn write_start(&self, id: NodeId, out: &mut Vec<u8>) -> bool {
+        match self.kind(id) {
+            Kind::Null => out.extend_from_slice(b"null"),
+            Kind::True => out.extend_from_slice(b"true"),
+            Kind::False => out.extend_from_slice(b"false"),
+            Kind::String => self.write_string(id, out),
+            Kind::Integer | Kind::Float => {
+                if let View::Number(number) = self.view(id) {
+                    write_number(number, out);
+                }
+            }
+            Kind::Array => out.push(b'['),
+            Kind::Object => out.push(b'{'),
+        }
+        self.kind(id).is_container()
+    }
+
+    fn write_string(&self, id: NodeId, out: &mut Vec<u8>) {
+        let flags = self.node(id).flags;
+        out.push(b'"');
+        if flags & OWNED != 0 {
+            write_escaped(self.raw(id), out);
+        } else if flags & ESCAPED != 0 {
+            write_canonical(self.raw(id), out);
+        } else {
+            out.extend_from_slice(self.raw(id).as_bytes());
+        }
+        out.push(b'"');
+    }
+
+    fn write_name(&self, id: NodeId, out: &mut Vec<u8>) {
+        let key = self.node(id).key;
+        let name = self.names.text(key);
+        out.push(b'"');
+        if self.names.is_plain(key) {
+            out.extend_from_slice(name.as_bytes());
+        } else {
+            write_escaped(name, out);
+        }
+        out.extend_from_slice(b"\":");
+    }
+}
+
+fn write_number(number: NumberView<'_>, out: &mut Vec<u8>) {
+    let text = number.text();
+    let is_finite = number.is_integer() || number.as_f64().is_finite();
+    if !is_finite {
+        out.push(b'"');
+    }
+    out.extend_from_slice(text.as_bytes());
+    if !is_finite {
+        out.push(b'"');
+    }
+}
