@@ -1,1 +1,155 @@
-//! Who is calling: workload tokens, the access policy, address limits.
+//! Who is calling: the identity token of a request, the access policy, the caller's address.
+//!
+//! [`Verifier::verify`] is the first step of a request's life and the only maker of a [`Caller`].
+//! Every bad token gives the one cause `token-invalid`; the reason stands only in the refusal's
+//! detail, which goes to the log.
+
+pub mod address;
+pub mod algorithm;
+mod bearer;
+mod claims;
+pub mod fault;
+pub mod fetch;
+mod issuer;
+pub mod jws;
+pub mod keys;
+pub mod policy;
+mod strict_json;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::inbound::Inbound;
+use crate::ports::Clock;
+use crate::refusal::{Cause, Refusal};
+
+use claims::Claims;
+use fault::TokenFault;
+use fetch::KeySource;
+use issuer::{IssuerKeys, KeyFault};
+use jws::Jws;
+use policy::{Client, Policy};
+
+/// Verifies callers of one source against the access policy.
+///
+/// It holds the issuers' key caches; make one for the life of the process.
+pub struct Verifier {
+    policy: Policy,
+    source: String,
+    issuers: Vec<Arc<IssuerKeys>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Verifier {
+    /// A verifier for the source with this id. Nothing is fetched yet, see [`Verifier::prefetch`].
+    pub fn new(
+        policy: Policy,
+        source: impl Into<String>,
+        keys: &Arc<dyn KeySource>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let issuers = policy
+            .issuers()
+            .map(|issuer| Arc::new(IssuerKeys::new(issuer.clone(), keys.clone(), clock.clone())))
+            .collect();
+        Self {
+            policy,
+            source: source.into(),
+            issuers,
+            clock,
+        }
+    }
+
+    /// Starts to fetch the keys of every issuer that has a client, without waiting for them.
+    ///
+    /// Call it once at start-up, inside the async runtime: the first request then finds the keys
+    /// on their way.
+    pub fn prefetch(&self) {
+        for keys in &self.issuers {
+            if self.policy.clients().any(|c| c.issuer == keys.issuer()) {
+                keys.prefetch();
+            }
+        }
+    }
+
+    /// Verifies the identity token, then the caller's address, then what the client may use.
+    ///
+    /// # Errors
+    /// `token-missing`, `token-invalid` (every bad token, without distinction),
+    /// `issuer-unavailable` (no usable keys of a trusted issuer), `address-not-allowed`, and
+    /// `caller-not-allowed` (a known client whose access ended or does not cover this source).
+    pub async fn verify(&self, inbound: &Inbound) -> Result<Caller, Refusal> {
+        let token = bearer::token(&inbound.headers)?;
+        let client = self.identify(token).await?;
+        let address = self.policy.proxies().client_address(inbound);
+        client.check_address(address)?;
+        client.check_use(&self.source, self.clock.unix_seconds())?;
+        Ok(Caller { client, address })
+    }
+
+    async fn identify(&self, token: &str) -> Result<Arc<Client>, Refusal> {
+        let jws = Jws::parse(token)?;
+        let claims = Claims::read(jws.payload())?;
+        let keys = self
+            .issuers
+            .iter()
+            .find(|i| i.issuer() == claims.issuer)
+            .ok_or(TokenFault::IssuerNotTrusted)?;
+        let algorithm = keys.pinned(jws.algorithm())?;
+        let key = keys.key(algorithm, jws.kid()).await?;
+        if !key.verify(algorithm, &jws) {
+            return Err(TokenFault::SignatureMismatch.into());
+        }
+        claims.check_times(self.clock.unix_seconds(), keys.max_lifetime())?;
+        Ok(self.policy.client_of(&claims)?)
+    }
+}
+
+/// A verified caller: which client of the policy it is.
+///
+/// Only [`Verifier::verify`] makes one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    client: Arc<Client>,
+    address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// The client's id in the access policy; safe to log.
+    pub fn client_id(&self) -> &str {
+        &self.client.id
+    }
+
+    /// The client's display name; its id when the policy gives none.
+    pub fn client_name(&self) -> &str {
+        &self.client.name
+    }
+
+    /// The label under which this client gets pseudonyms of its own, if the policy gives one.
+    pub fn pseudonym_domain(&self) -> Option<&str> {
+        self.client.pseudonym_domain.as_deref()
+    }
+
+    /// The caller's address, as far as the trusted proxies vouch for it.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+}
+
+impl From<TokenFault> for Refusal {
+    fn from(fault: TokenFault) -> Self {
+        Refusal::new(Cause::TokenInvalid, fault.to_string())
+    }
+}
+
+impl From<KeyFault> for Refusal {
+    fn from(fault: KeyFault) -> Self {
+        match fault {
+            KeyFault::Token(fault) => fault.into(),
+            KeyFault::Unavailable(issuer) => Refusal::new(
+                Cause::IssuerUnavailable,
+                format!("no usable keys of issuer `{issuer}`"),
+            ),
+        }
+    }
+}
