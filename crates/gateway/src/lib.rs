@@ -4,9 +4,14 @@
 //! between is here; what touches the outside (time, secrets) comes in through [`ports`].
 
 pub mod access;
+mod audit;
 pub mod connect;
+mod control;
 pub mod egress;
 pub mod inbound;
 pub mod ports;
 pub mod refusal;
 pub mod reply;
+pub mod request_id;
+mod sanitize;
+mod upstream;

@@ -1,6 +1,8 @@
 //! Why a request was refused. The only place where causes, their sides and their status codes meet.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
+
+use crate::upstream::PassedHeaders;
 
 /// Who has to act on a refusal; decides the log level and the advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,9 @@ macro_rules! causes {
 
             /// The reference's name for this cause (`X-Psoxy-Error` in compatibility mode), if it has one.
             pub fn psoxy(self) -> Option<&'static str> { match self { $( Cause::$name => $psoxy, )+ } }
+
+            /// What the cause means, for the documentation.
+            pub fn meaning(self) -> &'static str { match self { $( Cause::$name => concat!($($doc),+).trim_ascii(), )+ } }
 
             fn status_number(self) -> u16 { match self { $( Cause::$name => $status, )+ } }
         }
@@ -150,6 +155,7 @@ pub struct Refusal {
     cause: Cause,
     detail: String,
     source_status: Option<StatusCode>,
+    passed: Option<Box<HeaderMap>>,
 }
 
 impl Refusal {
@@ -160,6 +166,7 @@ impl Refusal {
             cause,
             detail: detail.into(),
             source_status: None,
+            passed: None,
         }
     }
 
@@ -169,7 +176,19 @@ impl Refusal {
             cause: Cause::SourceError,
             detail: detail.into(),
             source_status: Some(status),
+            passed: None,
         }
+    }
+
+    /// Adds the headers of the source's answer that may be passed on, such as `retry-after`.
+    pub(crate) fn with_headers(mut self, headers: PassedHeaders) -> Self {
+        self.passed = Some(Box::new(headers.into_map()));
+        self
+    }
+
+    /// The checked headers of the source's answer, if there was one.
+    pub(crate) fn passed_headers(&self) -> Option<&HeaderMap> {
+        self.passed.as_deref()
     }
 
     /// The cause.
@@ -191,21 +210,4 @@ impl Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_are_unique_kebab_case_and_have_valid_statuses() {
-        let mut seen = std::collections::BTreeSet::new();
-        for cause in Cause::ALL {
-            assert!(seen.insert(cause.code()), "duplicate code {}", cause.code());
-            assert!(
-                cause
-                    .code()
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b == b'-')
-            );
-            assert_eq!(cause.status().as_u16(), cause.status_number());
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,141 @@
+//! The configuration of a function: one table of variables, read once, checked as a whole.
+//!
+//! [`VARIABLES`] is the only list: reading, checking, `hushgate config` and the page
+//! `docs/configuration.md` all come from it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hushgate_gateway::egress::TlsFloor;
+
+mod check;
+mod page;
+#[cfg(test)]
+mod tests;
+mod text;
+mod variables;
+
+pub use page::{page, table};
+pub use text::{Text, TextError};
+pub use variables::{VARIABLES, Variable};
+
+/// The variables a function was started with.
+pub type Environment = BTreeMap<String, String>;
+
+/// The checked configuration of a function.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to serve HTTP.
+    pub listen: IpAddr,
+    /// The port to serve HTTP on; 0 lets the system choose.
+    pub port: u16,
+    /// The access policy; none: every call is refused.
+    pub access: Option<Text>,
+    /// Where secrets are.
+    pub secrets: SecretsAt,
+    /// Rules that replace the built-in ones.
+    pub rules: Option<Text>,
+    /// The source's host, where the account decides it.
+    pub target_host: Option<String>,
+    /// Whether the reference's pseudonyms and header names are used.
+    pub compat: bool,
+    /// Whether plain http to this machine is allowed.
+    pub dev_loopback: bool,
+    /// The lowest TLS version to the source.
+    pub tls_floor: TlsFloor,
+    /// The time for one request, all included.
+    pub request_timeout: Duration,
+    /// Most bytes of a request body.
+    pub max_request_bytes: usize,
+    /// Most bytes of a source's answer, after decoding.
+    pub max_response_bytes: usize,
+    /// Most requests at once.
+    pub max_in_flight: usize,
+    /// How long running requests may take to end after a signal to stop.
+    pub drain: Duration,
+    /// Which log lines are written.
+    pub log: String,
+}
+
+/// Which store holds the secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretsAt {
+    /// The environment itself.
+    Environment,
+    /// A file on this machine.
+    File(PathBuf),
+}
+
+/// One wrong variable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct ConfigError {
+    /// The variable's name.
+    pub variable: String,
+    /// What is wrong, and what is allowed. Holds no value, since a value may be a secret put in the
+    /// wrong place.
+    pub problem: String,
+}
+
+impl Config {
+    /// Reads and checks all variables.
+    ///
+    /// # Errors
+    /// Every problem there is, not only the first.
+    pub fn read(environment: &Environment) -> Result<Self, Vec<ConfigError>> {
+        let problems = check::problems(environment);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        // Every parse below repeats a check that just passed, so the fallback is never taken.
+        let value = |name: &str| variables::value(environment, name);
+        let number = |name: &str, fallback: u64| {
+            value(name).and_then(|v| v.parse().ok()).unwrap_or(fallback)
+        };
+        let size = |name: &str| usize::try_from(number(name, 0)).unwrap_or(usize::MAX);
+        let dev_loopback = value("HUSHGATE_DEV_LOOPBACK").is_some_and(|v| v == "1");
+        let listen = value("HUSHGATE_LISTEN")
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(if dev_loopback {
+                IpAddr::V4(Ipv4Addr::LOCALHOST)
+            } else {
+                IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+            });
+        Ok(Self {
+            listen,
+            port: value("PORT").and_then(|v| v.parse().ok()).unwrap_or(8080),
+            access: value("HUSHGATE_ACCESS").map(Text::new),
+            secrets: secrets_at(value("HUSHGATE_SECRETS").unwrap_or("env")),
+            rules: value("HUSHGATE_RULES").map(Text::new),
+            target_host: value("HUSHGATE_TARGET_HOST").map(str::to_owned),
+            compat: value("HUSHGATE_COMPAT").is_some_and(|v| v == "psoxy"),
+            dev_loopback,
+            tls_floor: match value("HUSHGATE_TLS_VERSION") {
+                Some("1.2") => TlsFloor::V1_2,
+                _ => TlsFloor::V1_3,
+            },
+            request_timeout: Duration::from_secs(number("HUSHGATE_REQUEST_TIMEOUT_SECONDS", 180)),
+            max_request_bytes: size("HUSHGATE_MAX_REQUEST_BYTES"),
+            max_response_bytes: size("HUSHGATE_MAX_RESPONSE_BYTES"),
+            max_in_flight: size("HUSHGATE_MAX_IN_FLIGHT"),
+            drain: Duration::from_secs(number("HUSHGATE_DRAIN_SECONDS", 10)),
+            log: value("HUSHGATE_LOG").unwrap_or("info").to_owned(),
+        })
+    }
+}
+
+/// The variables of this process that are valid text.
+pub fn process_environment() -> Environment {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn secrets_at(value: &str) -> SecretsAt {
+    match value.strip_prefix("file:") {
+        Some(path) => SecretsAt::File(PathBuf::from(path)),
+        None => SecretsAt::Environment,
+    }
+}

@@ -1,0 +1,207 @@
+//! Checks of single values, and of what they mean together.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::text::Text;
+use super::variables::{VARIABLES, value};
+use super::{ConfigError, Environment};
+
+/// What is wrong with a value, without the value.
+pub(super) type Verdict = Result<(), String>;
+
+/// Variables by which cloud hosts are recognized.
+const CLOUD_MARKS: &[&str] = &[
+    "K_SERVICE",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "FUNCTION_TARGET",
+];
+
+/// All problems of an environment.
+pub(super) fn problems(environment: &Environment) -> Vec<ConfigError> {
+    let mut problems = Vec::new();
+    for variable in VARIABLES {
+        let Some(text) = value(environment, variable.name) else {
+            continue;
+        };
+        if let Err(problem) = (variable.check)(text, environment) {
+            problems.push(ConfigError {
+                variable: variable.name.to_owned(),
+                problem: format!("{problem}; allowed: {}", variable.allowed),
+            });
+        }
+    }
+    let unknown = environment
+        .keys()
+        .filter(|n| n.starts_with("HUSHGATE_") && !VARIABLES.iter().any(|v| v.name == n.as_str()));
+    for name in unknown {
+        problems.push(ConfigError {
+            variable: name.clone(),
+            problem: format!(
+                "there is no such variable; did you mean `{}`?",
+                nearest(name)
+            ),
+        });
+    }
+    problems
+}
+
+pub(super) fn port(value: &str, _: &Environment) -> Verdict {
+    value
+        .parse::<u16>()
+        .map(|_| ())
+        .map_err(|_| "not a port number".to_owned())
+}
+
+pub(super) fn listen(value: &str, _: &Environment) -> Verdict {
+    value
+        .parse::<IpAddr>()
+        .map(|_| ())
+        .map_err(|_| "not an IP address".to_owned())
+}
+
+pub(super) fn access(value: &str, _: &Environment) -> Verdict {
+    Text::new(value)
+        .read_plain()
+        .map(|_| ())
+        .map_err(|e| e.to_string())
+}
+
+pub(super) fn rules(value: &str, _: &Environment) -> Verdict {
+    Text::new(value)
+        .read_packed()
+        .map(|_| ())
+        .map_err(|e| e.to_string())
+}
+
+pub(super) fn secrets(value: &str, _: &Environment) -> Verdict {
+    match value.split_once(':') {
+        None if value == "env" => Ok(()),
+        Some(("file", path)) if !path.is_empty() => crate::store::FileStore::open(Path::new(path))
+            .map(|_| ())
+            .map_err(|e| e.to_string()),
+        _ => Err("not a store of this host".to_owned()),
+    }
+}
+
+pub(super) fn host(value: &str, _: &Environment) -> Verdict {
+    let (name, port) = match value.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (value, None),
+    };
+    let port_fits = port.is_none_or(|p| p.parse::<u16>().is_ok_and(|p| p > 0));
+    let literal = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+    let name_fits = match literal {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => is_host_name(name) && !looks_like_lenient_address(name),
+    };
+    if port_fits && name_fits {
+        return Ok(());
+    }
+    Err("not a plain host".to_owned())
+}
+
+fn is_host_name(name: &str) -> bool {
+    name.len() <= 253
+        && name.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
+}
+
+/// Whether a lenient parser would read the name as an address, such as `0x7f.1` or `2130706433`.
+fn looks_like_lenient_address(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let numeric = last.bytes().all(|b| b.is_ascii_digit())
+        || last.starts_with("0x")
+        || last.starts_with("0X");
+    numeric && name.parse::<std::net::Ipv4Addr>().is_err()
+}
+
+pub(super) fn compat(value: &str, _: &Environment) -> Verdict {
+    one_of(value, &["psoxy"])
+}
+
+pub(super) fn loopback(text: &str, environment: &Environment) -> Verdict {
+    one_of(text, &["0", "1"])?;
+    let cloud = CLOUD_MARKS
+        .iter()
+        .find(|mark| environment.contains_key(**mark));
+    match cloud {
+        Some(mark) if text == "1" => Err(format!("refused on a cloud host ({mark} is set)")),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn tls(value: &str, _: &Environment) -> Verdict {
+    one_of(value, &["1.2", "1.3"])
+}
+
+pub(super) fn log(value: &str, _: &Environment) -> Verdict {
+    one_of(value, &["error", "warn", "info", "debug", "trace", "off"])
+}
+
+pub(super) fn seconds(value: &str, least: u64, most: u64) -> Verdict {
+    in_range(value, least, most)
+}
+
+pub(super) fn size(value: &str, least: u64, most: u64) -> Verdict {
+    in_range(value, least, most)
+}
+
+pub(super) fn count(value: &str, least: u64, most: u64) -> Verdict {
+    in_range(value, least, most)
+}
+
+fn in_range(value: &str, least: u64, most: u64) -> Verdict {
+    match value.parse::<u64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(()),
+        Ok(_) => Err("out of range".to_owned()),
+        Err(_) => Err("not a number".to_owned()),
+    }
+}
+
+fn one_of(value: &str, allowed: &[&str]) -> Verdict {
+    if allowed.contains(&value) {
+        Ok(())
+    } else {
+        Err("not one of the allowed words".to_owned())
+    }
+}
+
+fn nearest(name: &str) -> &'static str {
+    VARIABLES
+        .iter()
+        .map(|v| v.name)
+        .filter(|n| n.starts_with("HUSHGATE_"))
+        .min_by_key(|known| distance(known, name))
+        .unwrap_or_default()
+}
+
+/// Levenshtein distance of two short texts.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, to) in row.iter_mut().skip(1).zip(&b) {
+            let step = (diagonal + usize::from(from != *to))
+                .min(left + 1)
+                .min(*cell + 1);
+            diagonal = *cell;
+            *cell = step;
+            left = step;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}

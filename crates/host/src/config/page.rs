@@ -1,0 +1,72 @@
+//! The table of variables as text: for a terminal and for the documentation.
+
+use std::fmt::Write as _;
+
+use super::VARIABLES;
+
+/// The table for a terminal.
+pub fn table() -> String {
+    let mut text = String::new();
+    for variable in VARIABLES {
+        let default = variable
+            .default
+            .map_or(String::new(), |d| format!(" (default {d})"));
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            text,
+            "{}{default}\n    {}\n    allowed: {}\n",
+            variable.name, variable.meaning, variable.allowed
+        );
+    }
+    text
+}
+
+/// The page `docs/configuration.md`.
+pub fn page() -> String {
+    let mut text = String::from(HEAD);
+    for variable in VARIABLES {
+        let default = variable
+            .default
+            .map_or_else(|| "not set".to_owned(), |d| format!("`{d}`"));
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {default} |",
+            variable.name, variable.meaning, variable.allowed
+        );
+    }
+    text.push_str(FOOT);
+    text
+}
+
+const HEAD: &str = "\
+# Configuration
+
+A function is configured by environment variables only. All are checked when it starts: a wrong one stops it with a message that
+names the variable and what is allowed, and all problems are told at once. An unknown variable that starts with `HUSHGATE_` is a
+problem too. `hushgate config` prints this table; `hushgate config --check` checks the variables it is started with.
+
+This page is written by `BLESS=1 cargo test -p hushgate-host`.
+
+| variable | meaning | allowed | default |
+|---|---|---|---|
+";
+
+const FOOT: &str = "
+## Secrets
+
+Secrets are read from the store that `HUSHGATE_SECRETS` names, under the names the source's `source.yaml` lists, and these:
+
+| name | meaning |
+|---|---|
+| `PSEUDONYM_KEY` | master key of pseudonyms |
+| `PSOXY_SALT` | salt of pseudonyms, with `HUSHGATE_COMPAT=psoxy` |
+| `PSOXY_ENCRYPTION_KEY` | key of reversible pseudonyms, with `HUSHGATE_COMPAT=psoxy`; needed only if the rules make any |
+
+A secrets file is a JSON object of texts, or lines `NAME=value`. It must belong to the user the function runs as and be closed to
+everybody else (mode 0600). When a source gives a new refresh token, the file is replaced in one step and flushed to the disk first.
+
+## What a function answers without a token
+
+`GET /healthz` answers `ok`, and a request with `X-Hushgate-Health-Check` answers `{\"status\":\"up\"}`. Both say only that the
+process runs. With a valid token, the health check tells what is configured and which secrets are missing, never a value.
+";

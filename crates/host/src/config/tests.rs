@@ -1,0 +1,164 @@
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    pairs
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+        .collect()
+}
+
+fn problems(pairs: &[(&str, &str)]) -> Vec<String> {
+    match Config::read(&environment(pairs)) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn every_default_passes_its_own_check() {
+    assert_eq!(problems(&[]), Vec::<String>::new());
+    let config = Config::read(&Environment::new()).unwrap();
+    assert_eq!(config.port, 8080);
+    assert_eq!(config.request_timeout, Duration::from_secs(180));
+    assert_eq!(config.max_response_bytes, 64 << 20);
+    assert!(config.access.is_none() && !config.compat && !config.dev_loopback);
+}
+
+#[test]
+fn tells_every_problem_at_once_and_no_value() {
+    let found = problems(&[
+        ("PORT", "70000"),
+        ("HUSHGATE_COMPAT", "geheim"),
+        ("HUSHGATE_TLS_VERSION", "1.1"),
+        ("HUSHGATE_SECRETS", "vault:geheim"),
+        ("HUSHGATE_MAX_IN_FLIGHT", "0"),
+        ("HUSHGATE_RULE", "x"),
+    ]);
+    assert_eq!(found.len(), 6, "{found:#?}");
+    assert!(found.iter().all(|f| !f.contains("geheim")));
+    assert!(
+        found
+            .iter()
+            .any(|f| f.contains("did you mean `HUSHGATE_RULES`")),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn refuses_loopback_on_a_cloud_host() {
+    for mark in ["K_SERVICE", "AWS_LAMBDA_RUNTIME_API"] {
+        assert_eq!(
+            problems(&[("HUSHGATE_DEV_LOOPBACK", "1"), (mark, "x")]).len(),
+            1
+        );
+        assert!(problems(&[("HUSHGATE_DEV_LOOPBACK", "0"), (mark, "x")]).is_empty());
+    }
+    let config = Config::read(&environment(&[("HUSHGATE_DEV_LOOPBACK", "1")])).unwrap();
+    assert!(config.listen.is_loopback());
+}
+
+#[test]
+fn takes_plain_hosts_only() {
+    for good in [
+        "acme.my.salesforce.com",
+        "10.0.0.7",
+        "[fd00::1]",
+        "127.0.0.1:8080",
+        "[::1]:9000",
+        "gitlab",
+    ] {
+        assert!(
+            problems(&[("HUSHGATE_TARGET_HOST", good)]).is_empty(),
+            "{good}"
+        );
+    }
+    for bad in [
+        "https://example.com",
+        "example.com/",
+        "example.com/x",
+        "user@example.com",
+        "exa mple.com",
+        "0x7f.1",
+        "2130706433",
+        "127.1",
+        "example..com",
+        ".example.com",
+        "example.com.",
+        "-a.com",
+        "example.com:0",
+        "example.com:70000",
+        "example.com:",
+        "[::1",
+        "[zz]",
+        "ex\u{e4}mple.com",
+        "a#b",
+        "a?b",
+        "0177.0.0.1",
+    ] {
+        assert_eq!(problems(&[("HUSHGATE_TARGET_HOST", bad)]).len(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn reads_rules_by_path_inline_and_packed_and_never_falls_back() {
+    use base64::Engine as _;
+    use std::io::Write as _;
+    let yaml = "endpoints:\n  - pathTemplate: /v1/users # a comment long enough to be packed into more than sixty-four bytes\n";
+    let pack = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(yaml.as_bytes()).unwrap();
+    let gzipped = gzip.finish().unwrap();
+    let path = std::env::temp_dir().join(format!("hushgate-rules-{}.yaml", std::process::id()));
+    std::fs::write(&path, yaml).unwrap();
+    for value in [
+        yaml.to_owned(),
+        pack(yaml.as_bytes()),
+        pack(&gzipped),
+        path.display().to_string(),
+    ] {
+        assert_eq!(Text::new(value).read_packed().unwrap(), yaml);
+    }
+    let mut broken = gzipped.clone();
+    broken.truncate(gzipped.len() - 9);
+    assert!(Text::new(pack(&broken)).read_packed().is_err());
+    assert!(Text::new("/no/such/rules.yaml").read_packed().is_err());
+    assert!(
+        Text::new(format!("{}A", pack(yaml.as_bytes())))
+            .read_packed()
+            .is_err()
+    );
+    assert_eq!(
+        problems(&[("HUSHGATE_RULES", "/no/such/rules.yaml")]).len(),
+        1
+    );
+    assert_eq!(
+        problems(&[("HUSHGATE_ACCESS", "/no/such/policy.yaml")]).len(),
+        1
+    );
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_gzip_bomb_in_the_rules_is_refused() {
+    use base64::Engine as _;
+    use std::io::Write as _;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    for _ in 0..64 {
+        gzip.write_all(&vec![b' '; 1 << 20]).unwrap();
+    }
+    let bomb = base64::engine::general_purpose::STANDARD.encode(gzip.finish().unwrap());
+    assert_eq!(Text::new(bomb).read_packed(), Err(TextError::TooLarge));
+}
+
+#[test]
+fn the_page_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, page()).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap_or_default(),
+        page(),
+        "run BLESS=1 cargo test -p hushgate-host"
+    );
+}

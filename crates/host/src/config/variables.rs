@@ -1,0 +1,138 @@
+//! The table of variables.
+
+use super::Environment;
+use super::check::{
+    Verdict, access, compat, count, host, listen, log, loopback, port, rules, seconds, secrets,
+    size, tls,
+};
+
+/// One variable: what it means and what it may be.
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means, in one sentence or two.
+    pub meaning: &'static str,
+    /// What it may be.
+    pub allowed: &'static str,
+    /// The value it has when not set; none: not set means what `meaning` says.
+    pub default: Option<&'static str>,
+    pub(super) check: fn(&str, &Environment) -> Verdict,
+}
+
+/// Every variable of a function.
+pub static VARIABLES: &[Variable] = &[
+    Variable {
+        name: "PORT",
+        meaning: "Serve HTTP on this port; 0 lets the system choose.",
+        allowed: "a number from 0 to 65535",
+        default: Some("8080"),
+        check: port,
+    },
+    Variable {
+        name: "HUSHGATE_LISTEN",
+        meaning: "Serve HTTP on this address. Not set: all addresses, or only this machine with `HUSHGATE_DEV_LOOPBACK=1`.",
+        allowed: "an IP address",
+        default: None,
+        check: listen,
+    },
+    Variable {
+        name: "HUSHGATE_ACCESS",
+        meaning: "The access policy: who may call. Not set: every call is refused.",
+        allowed: "the path of a YAML file, or the YAML itself (recognized by a line break or a `:` followed by a space)",
+        default: None,
+        check: access,
+    },
+    Variable {
+        name: "HUSHGATE_SECRETS",
+        meaning: "Where secrets are: in variables of their own names, or in a file (JSON object or `NAME=value` lines, mode 0600) which is also written when a source rotates a token.",
+        allowed: "`env`, `file:PATH`",
+        default: Some("env"),
+        check: secrets,
+    },
+    Variable {
+        name: "HUSHGATE_RULES",
+        meaning: "Rules that replace the built-in ones. Rules that can't be read stop the function; the built-in ones are never used instead.",
+        allowed: "the path of a YAML file, the YAML itself, or either of YAML and gzipped YAML in base64",
+        default: None,
+        check: rules,
+    },
+    Variable {
+        name: "HUSHGATE_TARGET_HOST",
+        meaning: "The source's host, where the account decides it. Naming a host here also allows it to lie in a private network.",
+        allowed: "a host name or IP address, with a port if need be; no scheme, no path",
+        default: None,
+        check: host,
+    },
+    Variable {
+        name: "HUSHGATE_COMPAT",
+        meaning: "`psoxy` makes pseudonyms bit by bit as psoxy does, with its salt, and accepts and sends its header names as well.",
+        allowed: "`psoxy`, or empty",
+        default: None,
+        check: compat,
+    },
+    Variable {
+        name: "HUSHGATE_DEV_LOOPBACK",
+        meaning: "`1` allows plain http to 127.0.0.0/8, `[::1]` and `localhost` for source, issuer and token endpoints. Refused on a cloud host.",
+        allowed: "`1`, `0`",
+        default: Some("0"),
+        check: loopback,
+    },
+    Variable {
+        name: "HUSHGATE_TLS_VERSION",
+        meaning: "The lowest TLS version towards source, issuer and token endpoints.",
+        allowed: "`1.3`, `1.2`",
+        default: Some("1.3"),
+        check: tls,
+    },
+    Variable {
+        name: "HUSHGATE_REQUEST_TIMEOUT_SECONDS",
+        meaning: "The time for one request, all included. Getting a connection takes at most 30 s of it, a silence of the source at most 60 s.",
+        allowed: "a number from 1 to 3600",
+        default: Some("180"),
+        check: |value, _| seconds(value, 1, 3600),
+    },
+    Variable {
+        name: "HUSHGATE_MAX_REQUEST_BYTES",
+        meaning: "The most bytes of a request body.",
+        allowed: "a number from 0 to 104857600",
+        default: Some("1048576"),
+        check: |value, _| size(value, 0, 100 << 20),
+    },
+    Variable {
+        name: "HUSHGATE_MAX_RESPONSE_BYTES",
+        meaning: "The most bytes of a source's answer, after decoding. Memory for one request grows to about six times the answer.",
+        allowed: "a number from 1024 to 1073741824",
+        default: Some("67108864"),
+        check: |value, _| size(value, 1024, 1 << 30),
+    },
+    Variable {
+        name: "HUSHGATE_MAX_IN_FLIGHT",
+        meaning: "The most requests at once; further ones are answered `overloaded`.",
+        allowed: "a number from 1 to 100000",
+        default: Some("1000"),
+        check: |value, _| count(value, 1, 100_000),
+    },
+    Variable {
+        name: "HUSHGATE_DRAIN_SECONDS",
+        meaning: "How long running requests may take to end after a signal to stop.",
+        allowed: "a number from 0 to 600",
+        default: Some("10"),
+        check: |value, _| seconds(value, 0, 600),
+    },
+    Variable {
+        name: "HUSHGATE_LOG",
+        meaning: "Which log lines are written to standard output, as JSON. The audit line of a request is `info` or above.",
+        allowed: "`error`, `warn`, `info`, `debug`, `trace`, `off`",
+        default: Some("info"),
+        check: log,
+    },
+];
+
+/// The value of a variable, or its default. Blank counts as not set.
+pub(super) fn value<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
+    let set = environment
+        .get(name)
+        .map(|v| v.trim())
+        .filter(|v| !v.is_empty());
+    set.or_else(|| VARIABLES.iter().find(|v| v.name == name)?.default)
+}
