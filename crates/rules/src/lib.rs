@@ -4,5 +4,6 @@
 
 pub mod java_number;
 pub mod json;
+pub mod jsonpath;
 pub mod language;
 pub mod pattern;

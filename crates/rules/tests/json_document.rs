@@ -229,7 +229,7 @@ fn removes_replaces_and_adds_values() {
     document.set(root, NewValue::Array(vec![]));
     assert_eq!(document.to_text(), "[]");
     document.delete(root);
-    assert_eq!(document.kind(root), Kind::Array);
+    assert_eq!(document.kind(root), Kind::Null);
 }
 
 fn live(document: &Document<'_>, sym: Sym) -> Vec<NodeId> {

@@ -23,11 +23,12 @@ pub enum NewValue {
 }
 
 impl Document<'_> {
-    /// Removes a member or an element. The root stays.
+    /// Removes a member or an element. The root cannot be removed and becomes `null`.
     pub fn delete(&mut self, id: NodeId) {
-        if self.parent(id).is_some() {
-            self.node_mut(id).flags |= DELETED;
+        if self.parent(id).is_none() {
+            return self.set(id, NewValue::Null);
         }
+        self.node_mut(id).flags |= DELETED;
     }
 
     /// Replaces a value; what was in it is gone.

@@ -1,0 +1,221 @@
+//! Finding the places of a path in a document.
+//!
+//! Step by step: from the places of one step to those of the next, each time sorted by place and
+//! without repeats; how often a place was found is counted instead, so that nesting in a hostile
+//! document multiplies nothing.
+
+use crate::json::{Document, Kind, NodeId, Sym};
+
+use super::filter;
+use super::syntax::{Segment, Step};
+
+/// Places in document order, each once, with how often it was found.
+pub(super) type Hits = Vec<(NodeId, u32)>;
+
+/// The most repeats that are counted.
+const MAX_TIMES: u32 = 1024;
+
+/// Follows an indefinite path from `start`.
+pub(super) fn select(document: &Document<'_>, segments: &[Segment], start: NodeId) -> Hits {
+    if !segments
+        .iter()
+        .all(|segment| is_possible(document, segment))
+    {
+        return Vec::new();
+    }
+    let mut hits = vec![(start, 1)];
+    for segment in segments {
+        if hits.is_empty() {
+            break;
+        }
+        hits = match (&segment.step, segment.descend) {
+            (Step::Names(names), true) => below_by_names(document, &hits, names, segment.is_last),
+            (Step::Names(names), false) => children_by_names(document, &hits, names),
+            (step, descend) => by_walking(document, &hits, step, descend),
+        };
+    }
+    hits
+}
+
+/// Follows a definite path from `start`.
+pub(super) fn walk(document: &Document<'_>, segments: &[Segment], start: NodeId) -> Option<NodeId> {
+    let mut at = start;
+    for segment in segments {
+        at = match &segment.step {
+            Step::Names(names) => document.member_sym(at, *names.first()?)?,
+            Step::Indexes(indexes) => element(document, at, *indexes.first()?)?,
+            _ => return None,
+        };
+    }
+    Some(at)
+}
+
+/// False if the document has none of the names the segment needs.
+fn is_possible(document: &Document<'_>, segment: &Segment) -> bool {
+    match &segment.step {
+        Step::Names(names) => names
+            .iter()
+            .any(|&name| !document.occurrences(name).is_empty()),
+        _ => true,
+    }
+}
+
+/// `..a`, `..['a','b']`. As the last step of a path a list is met only by objects that have all.
+fn below_by_names(document: &Document<'_>, from: &Hits, names: &[Sym], is_last: bool) -> Hits {
+    let mut hits = Vec::new();
+    for &name in names {
+        for &(top, times) in from {
+            let (parsed, added) = document.narrow(document.occurrences(name), top);
+            let added = added
+                .iter()
+                .filter(|&&id| id != top && document.is_within(id, top));
+            let found = parsed.iter().chain(added).copied();
+            hits.extend(
+                found
+                    .filter(|&id| document.is_live(id))
+                    .map(|id| (id, times)),
+            );
+        }
+    }
+    if is_last && names.len() > 1 {
+        hits.retain(|&(id, _)| {
+            let object = document.parent(id);
+            object.is_some_and(|object| {
+                names
+                    .iter()
+                    .all(|&name| document.member_sym(object, name).is_some())
+            })
+        });
+    }
+    tidy(hits)
+}
+
+/// `.a`, `['a','b']`.
+fn children_by_names(document: &Document<'_>, from: &Hits, names: &[Sym]) -> Hits {
+    let mut hits = Vec::new();
+    for &name in names {
+        let places = document.occurrences(name);
+        // Either look at every member of that name whether its object was found, or look into
+        // every object found whether it has the member.
+        if places.len() / 8 <= from.len() {
+            hits.extend(places.iter().filter_map(|&id| {
+                let object = document.parent(id)?;
+                let at = from.binary_search_by_key(&object, |&(node, _)| node).ok()?;
+                let is_found = document.is_live(id);
+                is_found.then_some((id, from[at].1))
+            }));
+        } else {
+            hits.extend(from.iter().filter_map(|&(object, times)| {
+                let is_object = document.kind(object) == Kind::Object;
+                let id = is_object.then(|| document.member_sym(object, name))??;
+                Some((id, times))
+            }));
+        }
+    }
+    tidy(hits)
+}
+
+/// Steps that names do not help with.
+fn by_walking(document: &Document<'_>, from: &Hits, step: &Step, descend: bool) -> Hits {
+    let mut hits = Vec::new();
+    for &(top, times) in from {
+        let mut found = Vec::new();
+        if descend {
+            below(document, top, step, &mut found);
+        } else {
+            here(document, top, step, &mut found);
+        }
+        hits.extend(found.into_iter().map(|id| (id, times)));
+    }
+    tidy(hits)
+}
+
+/// What a step finds in one container.
+fn here(document: &Document<'_>, container: NodeId, step: &Step, found: &mut Vec<NodeId>) {
+    let kind = document.kind(container);
+    match step {
+        Step::Any => found.extend(document.children(container)),
+        Step::Filter(condition) if kind == Kind::Object => {
+            found.extend(Some(container).filter(|&id| filter::passes(document, condition, id)));
+        }
+        Step::Filter(condition) => {
+            let elements = document.children(container);
+            found.extend(elements.filter(|&id| filter::passes(document, condition, id)));
+        }
+        Step::Indexes(indexes) if kind == Kind::Array => {
+            found.extend(
+                indexes
+                    .iter()
+                    .filter_map(|&index| element(document, container, index)),
+            );
+        }
+        Step::Slice(from, to) if kind == Kind::Array => {
+            let length = document.children(container).count();
+            let (from, to) = (bound(*from, 0, length), bound(*to, length, length));
+            found.extend(document.children(container).take(to).skip(from));
+        }
+        Step::Indexes(_) | Step::Slice(..) | Step::Names(_) => {}
+    }
+}
+
+/// What a step finds in a value and in all containers below it. An object that is an element is a
+/// filter's candidate once, as the object.
+fn below(document: &Document<'_>, top: NodeId, step: &Step, found: &mut Vec<NodeId>) {
+    let mut open = vec![top];
+    while let Some(container) = open.pop() {
+        match step {
+            Step::Filter(condition) if document.kind(container) == Kind::Array => {
+                found.extend(document.children(container).filter(|&id| {
+                    document.kind(id) != Kind::Object && filter::passes(document, condition, id)
+                }));
+            }
+            _ => here(document, container, step, found),
+        }
+        open.extend(
+            document
+                .children(container)
+                .filter(|&id| document.kind(id).is_container()),
+        );
+    }
+}
+
+/// The element at an index, from the end if it is negative.
+fn element(document: &Document<'_>, array: NodeId, index: i64) -> Option<NodeId> {
+    if document.kind(array) != Kind::Array {
+        return None;
+    }
+    let distance = usize::try_from(index.unsigned_abs()).ok()?;
+    let position = if index < 0 {
+        document.children(array).count().checked_sub(distance)?
+    } else {
+        distance
+    };
+    document.children(array).nth(position)
+}
+
+/// A bound of a slice as a position from 0 to `length`.
+fn bound(bound: Option<i64>, absent: usize, length: usize) -> usize {
+    let Some(bound) = bound else { return absent };
+    let distance = usize::try_from(bound.unsigned_abs()).unwrap_or(usize::MAX);
+    if bound < 0 {
+        length.saturating_sub(distance)
+    } else {
+        distance.min(length)
+    }
+}
+
+/// Sorts by place and joins repeats.
+fn tidy(mut hits: Hits) -> Hits {
+    if hits.is_sorted_by(|a, b| a.0 < b.0) {
+        return hits;
+    }
+    hits.sort_unstable_by_key(|&(id, _)| id);
+    hits.dedup_by(|next, kept| {
+        let is_same = next.0 == kept.0;
+        if is_same {
+            kept.1 = kept.1.saturating_add(next.1).min(MAX_TIMES);
+        }
+        is_same
+    });
+    hits
+}
