@@ -7,3 +7,4 @@ pub mod json;
 pub mod jsonpath;
 pub mod language;
 pub mod pattern;
+pub mod pseudonym;
