@@ -222,11 +222,21 @@ impl<'t> Document<'t> {
         ancestor: NodeId,
     ) -> (&'n [NodeId], &'n [NodeId]) {
         let node = self.node(ancestor);
+        if !node.kind.is_container() {
+            return (&[], &[]);
+        }
         let added = nodes.partition_point(|id| id.0 < self.parsed);
         let (parsed, added) = nodes.split_at(added);
         let from = parsed.partition_point(|id| id.0 < node.a);
         let to = parsed.partition_point(|id| id.0 < node.b);
         (parsed.get(from..to).unwrap_or(&[]), added)
+    }
+
+    /// False if a value of the text is surely not inside another one.
+    pub fn may_contain(&self, outer: NodeId, inner: NodeId) -> bool {
+        let node = self.node(outer);
+        let is_in_range = (node.a..node.b).contains(&inner.0) || inner.0 >= self.parsed;
+        node.kind.is_container() && (is_in_range || node.a >= self.parsed)
     }
 
     pub(super) fn node(&self, id: NodeId) -> &Node {

@@ -89,8 +89,7 @@ impl<'t> Reader<'t> {
     /// The only value of the text.
     pub(super) fn only_document(mut self) -> Result<Document<'t>, JsonError> {
         let bytes = self.document.text.as_bytes();
-        // Average JSON has a value for every 20 bytes or so; growing from there is rare.
-        self.document.nodes.reserve(bytes.len() / 24);
+        self.document.nodes.reserve_exact(estimate(bytes));
         self.at = parser::parse(&mut self.document, 0, self.limits.max_depth)?;
         self.at = parser::skip_blanks(bytes, self.at);
         if self.at < bytes.len() {
@@ -108,4 +107,20 @@ impl Document<'_> {
         self.owned.clear();
         self.added.clear();
     }
+}
+
+/// At least as many values as `bytes` can hold, if it is one document: each but the first follows
+/// a comma or an opening bracket. A look at every byte is cheaper than growing the array.
+fn estimate(bytes: &[u8]) -> usize {
+    let count = |chunk: &[u8]| {
+        chunk.iter().fold(0_u8, |n, &byte| {
+            n + u8::from(byte == b',' || byte | 0x20 == b'{')
+        })
+    };
+    let count: usize = bytes
+        .chunks(255)
+        .map(|chunk| usize::from(count(chunk)))
+        .sum();
+    // Brackets and commas in texts count too; a text full of them must not take memory for nothing.
+    (count + 1).min(bytes.len() / 8 + 16)
 }

@@ -64,18 +64,7 @@ fn is_possible(document: &Document<'_>, segment: &Segment) -> bool {
 fn below_by_names(document: &Document<'_>, from: &Hits, names: &[Sym], is_last: bool) -> Hits {
     let mut hits = Vec::new();
     for &name in names {
-        for &(top, times) in from {
-            let (parsed, added) = document.narrow(document.occurrences(name), top);
-            let added = added
-                .iter()
-                .filter(|&&id| id != top && document.is_within(id, top));
-            let found = parsed.iter().chain(added).copied();
-            hits.extend(
-                found
-                    .filter(|&id| document.is_live(id))
-                    .map(|id| (id, times)),
-            );
-        }
+        add_below(document, from, document.occurrences(name), &mut hits);
     }
     if is_last && names.len() > 1 {
         hits.retain(|&(id, _)| {
@@ -90,6 +79,56 @@ fn below_by_names(document: &Document<'_>, from: &Hits, names: &[Sym], is_last: 
     tidy(hits)
 }
 
+/// Adds those of `places` that are below a place of `from`, each once.
+fn add_below(document: &Document<'_>, from: &Hits, places: &[NodeId], hits: &mut Hits) {
+    if let [(top, times)] = from[..]
+        && top == document.root()
+    {
+        let live = places
+            .iter()
+            .filter(|&&id| id != top && document.is_live(id));
+        hits.extend(live.map(|&id| (id, times)));
+        return;
+    }
+    let is_flat = from.is_sorted_by(|a, b| !document.may_contain(a.0, b.0));
+    if is_flat {
+        for &(top, times) in from {
+            let (parsed, _) = document.narrow(places, top);
+            let live = parsed.iter().filter(|&&id| document.is_live(id));
+            hits.extend(live.map(|&id| (id, times)));
+        }
+    }
+    // Places that edits added have no range, and one place may be below several others: ask each
+    // place what is around it, which takes no longer the more of them there are.
+    let (_, added) = document.narrow(places, document.root());
+    for &id in if is_flat { added } else { places } {
+        let times = times_around(document, from, id);
+        if times > 0 && document.is_live(id) {
+            hits.push((id, times));
+        }
+    }
+}
+
+/// How often the places around `id` were found.
+fn times_around(document: &Document<'_>, from: &Hits, id: NodeId) -> u32 {
+    let mut times = 0;
+    let mut at = document.parent(id);
+    while let Some(node) = at {
+        times = add_times(times, times_found(from, node));
+        at = document.parent(node);
+    }
+    times
+}
+
+fn times_found(from: &Hits, id: NodeId) -> u32 {
+    from.binary_search_by_key(&id, |&(node, _)| node)
+        .map_or(0, |at| from[at].1)
+}
+
+fn add_times(a: u32, b: u32) -> u32 {
+    a.saturating_add(b).min(MAX_TIMES)
+}
+
 /// `.a`, `['a','b']`.
 fn children_by_names(document: &Document<'_>, from: &Hits, names: &[Sym]) -> Hits {
     let mut hits = Vec::new();
@@ -100,9 +139,8 @@ fn children_by_names(document: &Document<'_>, from: &Hits, names: &[Sym]) -> Hit
         if places.len() / 8 <= from.len() {
             hits.extend(places.iter().filter_map(|&id| {
                 let object = document.parent(id)?;
-                let at = from.binary_search_by_key(&object, |&(node, _)| node).ok()?;
-                let is_found = document.is_live(id);
-                is_found.then_some((id, from[at].1))
+                let times = times_found(from, object);
+                (times > 0 && document.is_live(id)).then_some((id, times))
             }));
         } else {
             hits.extend(from.iter().filter_map(|&(object, times)| {
@@ -117,15 +155,14 @@ fn children_by_names(document: &Document<'_>, from: &Hits, names: &[Sym]) -> Hit
 
 /// Steps that names do not help with.
 fn by_walking(document: &Document<'_>, from: &Hits, step: &Step, descend: bool) -> Hits {
+    if descend {
+        return tidy(below(document, from, step));
+    }
     let mut hits = Vec::new();
-    for &(top, times) in from {
-        let mut found = Vec::new();
-        if descend {
-            below(document, top, step, &mut found);
-        } else {
-            here(document, top, step, &mut found);
-        }
-        hits.extend(found.into_iter().map(|id| (id, times)));
+    let mut found = Vec::new();
+    for &(container, times) in from {
+        here(document, container, step, &mut found);
+        hits.extend(found.drain(..).map(|id| (id, times)));
     }
     tidy(hits)
 }
@@ -158,25 +195,39 @@ fn here(document: &Document<'_>, container: NodeId, step: &Step, found: &mut Vec
     }
 }
 
-/// What a step finds in a value and in all containers below it. An object that is an element is a
+/// What a step finds in values and in all containers below them. An object that is an element is a
 /// filter's candidate once, as the object.
-fn below(document: &Document<'_>, top: NodeId, step: &Step, found: &mut Vec<NodeId>) {
-    let mut open = vec![top];
-    while let Some(container) = open.pop() {
-        match step {
-            Step::Filter(condition) if document.kind(container) == Kind::Array => {
-                found.extend(document.children(container).filter(|&id| {
-                    document.kind(id) != Kind::Object && filter::passes(document, condition, id)
-                }));
-            }
-            _ => here(document, container, step, found),
+fn below(document: &Document<'_>, from: &Hits, step: &Step) -> Hits {
+    let mut hits = Vec::new();
+    let mut found = Vec::new();
+    // A place of `from` within another is visited with that one: outer places come first.
+    let mut visited = vec![false; from.len()];
+    for top in 0..from.len() {
+        if visited[top] {
+            continue;
         }
-        open.extend(
-            document
+        let mut open = vec![(from[top].0, 0)];
+        while let Some((container, mut times)) = open.pop() {
+            if let Ok(at) = from.binary_search_by_key(&container, |&(node, _)| node) {
+                visited[at] = true;
+                times = add_times(times, from[at].1);
+            }
+            match step {
+                Step::Filter(condition) if document.kind(container) == Kind::Array => {
+                    found.extend(document.children(container).filter(|&id| {
+                        document.kind(id) != Kind::Object && filter::passes(document, condition, id)
+                    }));
+                }
+                _ => here(document, container, step, &mut found),
+            }
+            hits.extend(found.drain(..).map(|id| (id, times)));
+            let inner = document
                 .children(container)
-                .filter(|&id| document.kind(id).is_container()),
-        );
+                .filter(|&id| document.kind(id).is_container());
+            open.extend(inner.map(|id| (id, times)));
+        }
     }
+    hits
 }
 
 /// The element at an index, from the end if it is negative.
@@ -213,7 +264,7 @@ fn tidy(mut hits: Hits) -> Hits {
     hits.dedup_by(|next, kept| {
         let is_same = next.0 == kept.0;
         if is_same {
-            kept.1 = kept.1.saturating_add(next.1).min(MAX_TIMES);
+            kept.1 = add_times(kept.1, next.1);
         }
         is_same
     });
