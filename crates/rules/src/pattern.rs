@@ -9,6 +9,7 @@
 //! unless `u` is set; `.` excludes LF, CR, U+0085, U+2028 and U+2029; `$` outside multi-line
 //! mode also matches before one final line break, as in Java.
 
+mod assertion;
 mod class;
 mod translate;
 
@@ -28,6 +29,12 @@ pub const MAX_COMPILED_BYTES: usize = 2 * 1024 * 1024;
 
 /// The most steps that a pattern with look-around may take on one text.
 pub const MAX_BACKTRACKING_STEPS: usize = 100_000;
+
+/// The longest text that the backtracking engine is given, in bytes; a longer one counts as too hard.
+pub const MAX_BACKTRACKING_BYTES: usize = 64 * 1024;
+
+/// The most matches that the backtracking engine looks for in one text.
+pub const MAX_BACKTRACKING_MATCHES: usize = 1000;
 
 /// Flags given beside a pattern, such as the `i` of `/…/i`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -175,7 +182,7 @@ impl Pattern {
 
     /// Whether the pattern matches: the whole text or anywhere, as it was compiled.
     pub fn is_match(&self, text: &str) -> Result<bool, StepLimitExceeded> {
-        match self.engine_for(text) {
+        match self.engine_for(text)? {
             Engine::Automaton(regex) => Ok(regex.is_match(text)),
             Engine::Backtracking(regex) => regex.is_match(text).map_err(|_| StepLimitExceeded),
         }
@@ -183,44 +190,42 @@ impl Pattern {
 
     /// The first match with the spans of its groups.
     pub fn captures(&self, text: &str) -> Result<Option<Groups>, StepLimitExceeded> {
-        match self.engine_for(text) {
-            Engine::Automaton(regex) => Ok(regex.captures(text).map(|found| {
-                Groups::collect(found.iter().map(|group| group.map(|span| span.range())))
-            })),
+        match self.engine_for(text)? {
+            Engine::Automaton(regex) => Ok(regex.captures(text).map(Groups::from)),
             Engine::Backtracking(regex) => {
                 let found = regex.captures(text).map_err(|_| StepLimitExceeded)?;
-                Ok(found.map(|found| {
-                    Groups::collect(found.iter().map(|group| group.map(|span| span.range())))
-                }))
+                Ok(found.map(Groups::from))
             }
         }
     }
 
     /// All matches that do not overlap, from left to right, with the spans of their groups.
     pub fn find_all(&self, text: &str) -> Result<Vec<Groups>, StepLimitExceeded> {
-        match self.engine_for(text) {
-            Engine::Automaton(regex) => Ok(regex
-                .captures_iter(text)
-                .map(|found| {
-                    Groups::collect(found.iter().map(|group| group.map(|span| span.range())))
-                })
-                .collect()),
-            Engine::Backtracking(regex) => regex
-                .captures_iter(text)
-                .map(|found| match found {
-                    Ok(found) => Ok(Groups::collect(
-                        found.iter().map(|group| group.map(|span| span.range())),
-                    )),
-                    Err(_) => Err(StepLimitExceeded),
-                })
-                .collect(),
+        let regex = match self.engine_for(text)? {
+            Engine::Automaton(regex) => {
+                return Ok(regex.captures_iter(text).map(Groups::from).collect());
+            }
+            Engine::Backtracking(regex) => regex,
+        };
+        let mut matches = Vec::new();
+        for found in regex.captures_iter(text) {
+            if matches.len() >= MAX_BACKTRACKING_MATCHES {
+                return Err(StepLimitExceeded);
+            }
+            matches.push(found.map_err(|_| StepLimitExceeded)?.into());
         }
+        Ok(matches)
     }
 
-    fn engine_for(&self, text: &str) -> &Engine {
-        match &self.before_final_break {
+    fn engine_for(&self, text: &str) -> Result<&Engine, StepLimitExceeded> {
+        let engine = match &self.before_final_break {
             Some(engine) if text.ends_with(is_line_break) => engine,
             _ => &self.engine,
+        };
+        let too_long = text.len() > MAX_BACKTRACKING_BYTES;
+        match engine {
+            Engine::Backtracking(_) if too_long => Err(StepLimitExceeded),
+            engine => Ok(engine),
         }
     }
 }
@@ -236,10 +241,6 @@ impl fmt::Debug for Pattern {
 pub struct Groups(Vec<Option<Range<usize>>>);
 
 impl Groups {
-    fn collect(spans: impl Iterator<Item = Option<Range<usize>>>) -> Self {
-        Self(spans.collect())
-    }
-
     /// The span of a group, `None` if the group does not exist or took no part in the match.
     pub fn span(&self, group: usize) -> Option<Range<usize>> {
         self.0.get(group).cloned().flatten()
@@ -248,6 +249,28 @@ impl Groups {
     /// The span of the whole match.
     pub fn whole(&self) -> Range<usize> {
         self.span(0).unwrap_or(0..0)
+    }
+}
+
+impl From<regex::Captures<'_>> for Groups {
+    fn from(found: regex::Captures<'_>) -> Self {
+        Self(
+            found
+                .iter()
+                .map(|group| group.map(|span| span.range()))
+                .collect(),
+        )
+    }
+}
+
+impl From<fancy_regex::Captures<'_, str>> for Groups {
+    fn from(found: fancy_regex::Captures<'_, str>) -> Self {
+        Self(
+            found
+                .iter()
+                .map(|group| group.map(|span| span.range()))
+                .collect(),
+        )
     }
 }
 
@@ -374,7 +397,7 @@ impl PatternError {
 
 /// A pattern with look-around gave up on a text; the caller must treat the text as suspect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a pattern took more than {MAX_BACKTRACKING_STEPS} steps on one text")]
+#[error("a pattern that needs backtracking met a text that is too hard or too long for it")]
 pub struct StepLimitExceeded;
 
 impl StepLimitExceeded {

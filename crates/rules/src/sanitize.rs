@@ -18,7 +18,7 @@ mod run;
 use std::fmt;
 
 use crate::json::{JsonError, Limits, Reader};
-use crate::pseudonym::Pseudonymizer;
+use crate::pseudonym::{PseudonymError, Pseudonymizer};
 
 pub use plan::ResponsePlan;
 pub(crate) use plan::compile_path;
@@ -71,6 +71,15 @@ impl Sanitizer {
     /// The pseudonymizer, which also turns pseudonyms back.
     pub fn pseudonymizer(&self) -> &Pseudonymizer {
         &self.pseudonymizer
+    }
+
+    /// Checks that the keys suffice for everything the plan does; ask once, when rules are loaded.
+    ///
+    /// # Errors
+    /// The plan makes reversible pseudonyms and the key for them is missing.
+    pub fn check(&self, plan: &ResponsePlan) -> Result<(), PseudonymError> {
+        plan.reversible_purposes()
+            .try_for_each(|purpose| self.pseudonymizer.can_reverse(purpose))
     }
 
     /// Sanitizes a body of any number of JSON values; the results are joined by line feeds.

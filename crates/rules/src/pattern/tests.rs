@@ -150,6 +150,16 @@ fn gives_up_after_the_step_limit() {
 }
 
 #[test]
+fn gives_up_on_texts_that_are_too_long_to_backtrack_in() {
+    let pattern = Pattern::find("(?!b)a").unwrap();
+    let many = "a".repeat(MAX_BACKTRACKING_MATCHES + 1);
+    assert_eq!(pattern.find_all(&many), Err(StepLimitExceeded));
+    let long = " ".repeat(MAX_BACKTRACKING_BYTES + 1);
+    assert_eq!(pattern.is_match(&long), Err(StepLimitExceeded));
+    assert_eq!(Pattern::find("a").unwrap().is_match(&long), Ok(false));
+}
+
+#[test]
 fn stays_linear_on_patterns_that_explode_elsewhere() {
     let text = "a".repeat(50_000);
     assert!(!whole("(a+)+b", &text));

@@ -33,7 +33,6 @@ pub(super) fn translate(
 }
 
 pub(super) const WORD: &str = "0-9A-Za-z_";
-const BREAKS: &str = r"\n\r\x{85}\x{2028}\x{2029}";
 const MAX_REPETITIONS: u32 = 1000;
 
 pub(super) struct Translator {
@@ -41,11 +40,11 @@ pub(super) struct Translator {
     pub(super) at: usize,
     pub(super) out: String,
     pub(super) flags: Flags,
-    target: Target,
+    pub(super) target: Target,
     open: Vec<(usize, Flags)>,
     names: Vec<Option<Box<str>>>,
     needs_backtracking: bool,
-    has_soft_end: bool,
+    pub(super) has_soft_end: bool,
     /// Whether a quantifier may follow.
     after_atom: bool,
 }
@@ -331,62 +330,6 @@ impl Translator {
         });
     }
 
-    fn word_boundary(&mut self, negated: bool, start: usize) -> Result<(), PatternError> {
-        if self.peek() == Some('{') {
-            return Err(unsupported(r"\b{…}", start));
-        }
-        let text = match (self.target, self.flags.unicode_classes, negated) {
-            (_, true, false) => r"\b".to_owned(),
-            (_, true, true) => r"\B".to_owned(),
-            (Target::Automaton, false, false) => r"(?-u:\b)".to_owned(),
-            (Target::Automaton, false, true) => r"(?-u:\B)".to_owned(),
-            (Target::Backtracking, false, false) => {
-                format!("(?:(?<=[{WORD}])(?![{WORD}])|(?<![{WORD}])(?=[{WORD}]))")
-            }
-            (Target::Backtracking, false, true) => {
-                format!("(?:(?<=[{WORD}])(?=[{WORD}])|(?<![{WORD}])(?![{WORD}]))")
-            }
-        };
-        self.atom(&text);
-        Ok(())
-    }
-
-    fn dot(&mut self) {
-        let text = match (self.flags.dot_all, self.flags.unix_lines) {
-            (true, _) => "(?s:.)".to_owned(),
-            (false, true) => r"[^\n]".to_owned(),
-            (false, false) => format!("[^{BREAKS}]"),
-        };
-        self.atom(&text);
-    }
-
-    fn line_start(&self) -> &'static str {
-        if self.flags.unix_lines {
-            "(?m:^)"
-        } else {
-            "(?mR:^)"
-        }
-    }
-
-    /// `$` or `\Z`: the end, or before one final line break; in multi-line mode any line's end.
-    fn soft_end(&mut self) {
-        if self.flags.multi_line {
-            let text = if self.flags.unix_lines {
-                "(?m:$)"
-            } else {
-                "(?mR:$)"
-            };
-            return self.atom(text);
-        }
-        self.has_soft_end = true;
-        let text = match (self.target, self.flags.unix_lines) {
-            (Target::Automaton, _) => r"\z".to_owned(),
-            (Target::Backtracking, true) => r"(?=\n?\z)".to_owned(),
-            (Target::Backtracking, false) => format!(r"(?=(?:\r\n|[{BREAKS}])?\z)"),
-        };
-        self.atom(&text);
-    }
-
     fn literal(&mut self, c: char) {
         let mut text = String::new();
         if self.flags.ignore_case && self.flags.unicode_case {
@@ -406,7 +349,7 @@ impl Translator {
         self.atom(&text);
     }
 
-    fn atom(&mut self, text: &str) {
+    pub(super) fn atom(&mut self, text: &str) {
         self.out.push_str(text);
         self.after_atom = true;
     }

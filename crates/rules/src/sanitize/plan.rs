@@ -3,7 +3,11 @@
 use crate::augment::Augment;
 use crate::json::Symbols;
 use crate::jsonpath::JsonPath;
-use crate::language::{AugmentSpec, Diagnostics, EndpointSpec, SchemaSpec, Spanned, TransformSpec};
+use crate::language::{
+    AugmentSpec, Diagnostics, EndpointSpec, PseudonymEncoding, SchemaSpec, Spanned, TransformKind,
+    TransformSpec,
+};
+use crate::pseudonym::Purpose;
 use crate::schema::Schema;
 use crate::transform::{Transform, compile};
 
@@ -22,6 +26,7 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     pub(super) paths: Vec<JsonPath>,
     pub(super) condition: Option<JsonPath>,
+    reversible: Option<Purpose>,
     pub(super) transform: Box<dyn Transform>,
 }
 
@@ -43,6 +48,14 @@ impl ResponsePlan {
             );
         }
         let schema = endpoint.response_schema.as_ref();
+        if let Some((name, _)) = schema.and_then(|schema| schema.definitions.first()) {
+            diagnostics.warning(
+                "schema-definitions-ignored",
+                name.span,
+                "`definitions` inside an endpoint's schema are not looked at",
+                "move them to `definitions` of the rule set",
+            );
+        }
         let (augments, transforms) = (&endpoint.augments, &endpoint.transforms);
         Self::from_parts(schema, definitions, augments, transforms, diagnostics)
     }
@@ -80,6 +93,11 @@ impl ResponsePlan {
             schema,
             steps,
         })
+    }
+
+    /// What reversible pseudonyms the plan makes; each needs a key to encrypt with.
+    pub fn reversible_purposes(&self) -> impl Iterator<Item = Purpose> {
+        self.steps.iter().filter_map(|step| step.reversible)
     }
 
     /// Whether only what a schema names can leave.
@@ -124,7 +142,26 @@ impl Step {
             paths,
             condition,
             transform: transform?,
+            reversible: reversible_purpose(&spec.kind),
         })
+    }
+}
+
+/// For what the transform makes reversible pseudonyms, if it does.
+fn reversible_purpose(kind: &TransformKind) -> Option<Purpose> {
+    match kind {
+        TransformKind::Tokenize { .. }
+        | TransformKind::PseudonymizeRegexMatches {
+            include_reversible: true,
+            ..
+        } => Some(Purpose::Identifier),
+        TransformKind::Pseudonymize {
+            encoding,
+            include_reversible: true,
+            ..
+        } => (*encoding != PseudonymEncoding::UrlSafeHashOnly).then_some(Purpose::Identifier),
+        TransformKind::EncryptIp => Some(Purpose::IpAddress),
+        _ => None,
     }
 }
 
