@@ -3,21 +3,27 @@
 //! Types whose name ends in `Spec` or `Rules` hold rules as written; compiled forms live beside their use.
 
 mod bulk;
+mod detect;
 mod diagnostic;
+mod read;
 mod rest;
 mod schema;
 mod span;
+mod text;
 mod transform;
+mod tree;
 mod webhook;
 
 pub use bulk::{
     ColumnarRules, FieldPipeline, FieldStep, FileRules, MultiTypeRules, NamedTexts, RecordFormat,
     RecordRules, RecordTransform, RecordTransformKind,
 };
+pub use detect::RuleKind;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use rest::{BodySchema, EndpointSpec, ParamSchema, RequestBodySpec, RestRules};
 pub use schema::{SchemaSpec, SchemaType};
 pub use span::{Span, Spanned};
+pub use text::MAX_RULES_BYTES;
 pub use transform::{
     AugmentKind, AugmentSpec, Delimiter, PseudonymEncoding, TransformKind, TransformSpec,
 };
@@ -36,4 +42,72 @@ pub enum RuleFile {
     MultiType(MultiTypeRules),
     /// Posted events.
     Webhook(WebhookRules),
+}
+
+/// How rules are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadOptions {
+    /// Read rules as published for the reference: options without effect are warnings instead of
+    /// errors, endpoints without `allowedMethods` admit every method, and reversible tokens are
+    /// turned back in any path segment or query value.
+    pub compat: bool,
+    /// The type the rules must have; none: told by their keys.
+    pub kind: Option<RuleKind>,
+}
+
+/// A rule file as read, before anything is compiled.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The rules as written.
+    pub rules: RuleFile,
+    /// SHA-256 of the YAML or JSON text, in lower-case hex.
+    pub digest: String,
+    /// Warnings so far; compiling adds to them.
+    pub found: Diagnostics,
+    tree: tree::Node,
+}
+
+impl Parsed {
+    /// All findings in file order, each with its path inside the document.
+    pub fn findings(&self, found: Diagnostics) -> Vec<Diagnostic> {
+        finish(found, Some(&self.tree))
+    }
+}
+
+/// Reads a rule file from what was configured: YAML or JSON text, base64 of it, or base64 of its
+/// gzip form. `file_name` is for messages only. On failure all findings are returned, errors and warnings.
+pub fn parse(
+    file_name: &str,
+    configured: &str,
+    options: LoadOptions,
+) -> Result<Parsed, Vec<Diagnostic>> {
+    let mut found = Diagnostics::new(file_name);
+    let Some(text) = text::decode(configured, &mut found) else {
+        return Err(finish(found, None));
+    };
+    let Some(tree) = tree::parse(&text, &mut found) else {
+        return Err(finish(found, None));
+    };
+    let mut reader = read::Reader {
+        found: &mut found,
+        options,
+    };
+    match reader.rule_file(&tree) {
+        Some(rules) if !found.has_errors() => Ok(Parsed {
+            rules,
+            digest: text::digest(&text),
+            found,
+            tree,
+        }),
+        _ => Err(finish(found, Some(&tree))),
+    }
+}
+
+fn finish(mut found: Diagnostics, tree: Option<&tree::Node>) -> Vec<Diagnostic> {
+    if let Some(tree) = tree {
+        for finding in found.list_mut() {
+            finding.path = tree::path_to(tree, finding.span);
+        }
+    }
+    found.into_vec()
 }

@@ -122,6 +122,10 @@ impl Diagnostics {
         self.list
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.list.len()
+    }
+
     pub(crate) fn list_mut(&mut self) -> &mut [Diagnostic] {
         &mut self.list
     }
