@@ -20,6 +20,7 @@ pub use bulk::{
 };
 pub use detect::RuleKind;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub(crate) use diagnostic::{closest, one_of};
 pub use rest::{BodySchema, EndpointSpec, ParamSchema, RequestBodySpec, RestRules};
 pub use schema::{SchemaSpec, SchemaType};
 pub use span::{Span, Spanned};
@@ -27,6 +28,7 @@ pub use text::MAX_RULES_BYTES;
 pub use transform::{
     AugmentKind, AugmentSpec, Delimiter, PseudonymEncoding, TransformKind, TransformSpec,
 };
+pub(crate) use tree::shown;
 pub use webhook::{ClaimSpec, WebhookEndpoint, WebhookRules};
 
 /// Rules of any type, as written.

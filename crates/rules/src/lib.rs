@@ -3,6 +3,7 @@
 //! Keys and time are passed in. Everything is compiled when rules are loaded; a request compiles nothing.
 
 pub mod augment;
+pub mod endpoint;
 pub mod java_number;
 pub mod json;
 pub mod jsonpath;

@@ -1,0 +1,91 @@
+//! Which calls are admitted, and where reversible tokens in them are turned back.
+
+mod admit;
+mod body;
+mod compile;
+mod lint;
+mod param;
+mod path;
+mod percent;
+mod query;
+mod reverse;
+mod template;
+mod token;
+
+pub use admit::{Admitted, Call, NotAdmitted};
+pub use compile::Endpoint;
+pub use path::{CallPath, MAX_PATH_BYTES, PathRefused};
+pub use query::{CallQuery, MAX_QUERY_BYTES, QueryPair, QueryRefused};
+pub use reverse::{ReverseError, UpstreamTarget};
+
+use crate::language::{self, Diagnostic, LoadOptions, RestRules, RuleFile, RuleKind};
+
+/// A REST rule set, compiled.
+#[derive(Debug)]
+pub struct RuleSet {
+    endpoints: Vec<Endpoint>,
+    headers: Vec<String>,
+    digest: String,
+}
+
+impl RuleSet {
+    /// Reads, checks and compiles REST rules from what was configured (see [`language::parse`]).
+    /// Returns them with the warnings, or all findings if there is an error.
+    pub fn load(
+        file_name: &str,
+        configured: &str,
+        options: LoadOptions,
+    ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let options = LoadOptions {
+            kind: Some(RuleKind::Rest),
+            ..options
+        };
+        let mut parsed = language::parse(file_name, configured, options)?;
+        let mut found = std::mem::take(&mut parsed.found);
+        let RuleFile::Rest(rules) = &parsed.rules else {
+            return Err(parsed.findings(found));
+        };
+        lint::check(rules, options, &mut found);
+        let endpoints: Vec<Endpoint> = rules
+            .endpoints
+            .iter()
+            .filter_map(|spec| Endpoint::compile(spec, &rules.definitions, options, &mut found))
+            .collect();
+        if found.has_errors() {
+            return Err(parsed.findings(found));
+        }
+        let headers = rule_set_headers(rules);
+        let digest = parsed.digest.clone();
+        Ok((
+            Self {
+                endpoints,
+                headers,
+                digest,
+            },
+            parsed.findings(found),
+        ))
+    }
+
+    /// The endpoints in file order.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// Names of request headers forwarded for every endpoint, in lower case.
+    pub fn allowed_request_headers(&self) -> &[String] {
+        &self.headers
+    }
+
+    /// SHA-256 of the rules' text in lower-case hex.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+fn rule_set_headers(rules: &RestRules) -> Vec<String> {
+    rules
+        .allowed_request_headers
+        .iter()
+        .map(|name| name.to_lowercase())
+        .collect()
+}
