@@ -23,7 +23,7 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
-    /// EdDSA on Ed25519.
+    /// Edwards-curve signatures on Ed25519, named `EdDSA`.
     EdDsa,
 }
 

@@ -73,7 +73,7 @@ struct Held {
 type Flight = watch::Receiver<()>;
 
 enum Step {
-    Done(Result<Key, KeyFault>),
+    Done(Result<Arc<Key>, KeyFault>),
     Wait(Flight),
 }
 
@@ -128,7 +128,7 @@ impl IssuerKeys {
         self: &Arc<Self>,
         algorithm: Algorithm,
         kid: Option<&str>,
-    ) -> Result<Key, KeyFault> {
+    ) -> Result<Arc<Key>, KeyFault> {
         let mut flight = match self.step(algorithm, kid, false) {
             Step::Done(result) => return result,
             Step::Wait(flight) => flight,
@@ -164,7 +164,7 @@ impl IssuerKeys {
             }
         }
         match keys.select(algorithm, kid) {
-            Ok(key) => Step::Done(Ok(key.clone())),
+            Ok(key) => Step::Done(Ok(Arc::clone(key))),
             Err(NoKey::UnknownId) if !waited => match self.renewal_for_unknown(&mut state, now) {
                 Some(flight) => Step::Wait(flight),
                 None => Step::Done(Err(KeyFault::Token(TokenFault::KeyUnknown))),

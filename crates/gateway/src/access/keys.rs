@@ -3,6 +3,7 @@
 mod roca;
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
@@ -27,7 +28,7 @@ const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 /// The usable keys of one issuer: at least one, each fit for a pinned algorithm.
 #[derive(Debug)]
 pub struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<Arc<Key>>,
 }
 
 /// Why a document is no key set. The keys that are in use stay in use.
@@ -67,14 +68,14 @@ impl KeySet {
         if entries.len() > MAX_KEYS {
             return Err(KeySetFault::TooManyKeys);
         }
-        let mut keys: Vec<Key> = Vec::new();
+        let mut keys: Vec<Arc<Key>> = Vec::new();
         for entry in entries {
             let Json::Object(jwk) = entry else {
                 return Err(KeySetFault::NotAKeySet);
             };
             match Key::read(jwk, algorithms) {
                 Ok(key) if keys.iter().any(|k| k.is_same(&key)) => {}
-                Ok(key) => keys.push(key),
+                Ok(key) => keys.push(Arc::new(key)),
                 Err(reason) => tracing::debug!(reason, "a published key is not usable"),
             }
         }
@@ -85,8 +86,8 @@ impl KeySet {
     }
 
     /// The one key for this algorithm and key id. Without an id, exactly one key must fit.
-    pub fn select(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Key, NoKey> {
-        let with_id = |key: &&Key| kid.is_none() || key.kid.as_deref() == kid;
+    pub fn select(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Arc<Key>, NoKey> {
+        let with_id = |key: &&Arc<Key>| kid.is_none() || key.kid.as_deref() == kid;
         if kid.is_some() && !self.keys.iter().any(|k| with_id(&k)) {
             return Err(NoKey::UnknownId);
         }
@@ -113,7 +114,6 @@ impl KeySet {
 }
 
 /// One public key, parsed and checked once for every algorithm it may be used with.
-#[derive(Clone)]
 pub struct Key {
     kid: Option<String>,
     verifiers: Vec<(Algorithm, ParsedPublicKey)>,

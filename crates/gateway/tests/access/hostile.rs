@@ -10,8 +10,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_lc_rs::signature as lc;
+use bytes::Bytes;
+use http::HeaderMap;
 use hushgate_gateway::access::fault::TokenFault;
 use hushgate_gateway::refusal::{Cause, Refusal};
+use hushgate_gateway::reply::Reply;
+use hushgate_gateway::request_id::RequestId;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -147,21 +151,20 @@ pub(crate) fn rsa_with_header(keys: &Keys, header: &str) -> String {
     token(header, &claims().to_string(), |m| keys.rsa.sign(m))
 }
 
-/// A token with a good header and this payload, rightly signed with EdDSA.
+/// A token with a good header and this payload, rightly signed with `EdDSA`.
 pub(crate) fn ed_with_payload(keys: &Keys, payload: &str) -> String {
     token(r#"{"alg":"EdDSA","kid":"ed"}"#, payload, |m| {
         keys.ed.sign(m)
     })
 }
 
-/// All that a caller could see of a refusal.
-fn seen_from_outside(refusal: &Refusal) -> (u16, &'static str, &'static str, &'static str) {
-    let cause = refusal.cause();
+/// All that a caller sees of a refusal, apart from the request's id, which is fixed here.
+fn seen_from_outside(refusal: &Refusal, id: &RequestId) -> (u16, HeaderMap, Bytes) {
+    let reply = Reply::refused(refusal, id);
     (
-        refusal.status().as_u16(),
-        cause.code(),
-        cause.sentence(),
-        cause.next_step(),
+        reply.status().as_u16(),
+        reply.headers().clone(),
+        reply.body().clone(),
     )
 }
 
@@ -188,7 +191,8 @@ async fn no_hostile_token_is_accepted_and_all_refusals_look_the_same() {
     cases.extend(claims::cases(&keys));
     cases.extend(signatures::cases(&keys));
 
-    let expected = seen_from_outside(&Refusal::new(Cause::TokenInvalid, ""));
+    let id = RequestId::fresh();
+    let expected = seen_from_outside(&Refusal::new(Cause::TokenInvalid, ""), &id);
     let mut names = BTreeSet::new();
     let mut wrong = Vec::new();
     for case in &cases {
@@ -201,7 +205,7 @@ async fn no_hostile_token_is_accepted_and_all_refusals_look_the_same() {
         match verifier.verify(&request(&values)).await {
             Ok(_) => wrong.push(format!("ACCEPTED: {}", case.name)),
             Err(refusal) => {
-                assert_eq!(seen_from_outside(&refusal), expected, "{}", case.name);
+                assert_eq!(seen_from_outside(&refusal, &id), expected, "{}", case.name);
                 if !case
                     .faults
                     .iter()

@@ -97,16 +97,20 @@ impl Server {
 
     /// A policy with one client per algorithm, pinned to these algorithms.
     fn verifier(&self, algorithms: &str, clock: Arc<dyn Clock>) -> Verifier {
-        let mut text = format!(
-            "issuers: [{{issuer: \"{}\", algorithms: [{algorithms}]}}]\nclients:\n",
-            self.issuer
+        let issuer = &self.issuer;
+        let clients: Vec<String> = ALGORITHMS
+            .map(str::to_lowercase)
+            .iter()
+            .map(|name| {
+                format!(
+                    "  - {{id: {name}, sources: [zoom], identity: {{issuer: \"{issuer}\", subject: workload-{name}, audience: {AUDIENCE}}}}}\n"
+                )
+            })
+            .collect();
+        let text = format!(
+            "issuers: [{{issuer: \"{issuer}\", algorithms: [{algorithms}]}}]\nclients:\n{}",
+            clients.concat()
         );
-        for algorithm in ALGORITHMS.map(str::to_lowercase) {
-            text += &format!(
-                "  - {{id: {algorithm}, sources: [zoom], identity: {{issuer: \"{}\", subject: workload-{algorithm}, audience: {AUDIENCE}}}}}\n",
-                self.issuer
-            );
-        }
         let policy = Policy::parse(&text, "access.yaml", true).unwrap();
         let keys: Arc<dyn KeySource> = Arc::new(HttpKeySource::new(self.egress.clone()));
         Verifier::new(policy, "zoom", &keys, clock)

@@ -1,9 +1,19 @@
 //! Verifying callers, seen from outside: hostile tokens, public test vectors, outages, a real issuer.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "helpers of tests may fail by panicking, say what they skip, and hold long tables"
+)]
+
 mod documentation;
 mod hostile;
 mod issuers;
 mod key_cache;
 mod policy;
+mod random;
 mod support;
 mod wycheproof;

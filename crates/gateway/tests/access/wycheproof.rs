@@ -113,11 +113,9 @@ fn load(file: &str) -> Option<Value> {
         PathBuf::from,
     );
     let path = shared.join("suites/wycheproof").join(file);
-    match std::fs::read(&path) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(_) => {
-            println!("skipped: {} not found", path.display());
-            None
-        }
-    }
+    let Ok(bytes) = std::fs::read(&path) else {
+        println!("skipped: {} not found", path.display());
+        return None;
+    };
+    Some(serde_json::from_slice(&bytes).unwrap())
 }

@@ -372,15 +372,13 @@ impl Reader {
     }
 
     fn text(&mut self, fields: &Fields<'_>, key: &str, required: bool) -> Option<String> {
-        match fields.get(key) {
-            Some(node) => self.text_of(node, &fields.path_of(key)),
-            None => {
-                if required {
-                    self.missing(fields, key);
-                }
-                None
-            }
+        if let Some(node) = fields.get(key) {
+            return self.text_of(node, &fields.path_of(key));
         }
+        if required {
+            self.missing(fields, key);
+        }
+        None
     }
 
     fn text_of(&mut self, node: &Node, path: &str) -> Option<String> {

@@ -100,9 +100,7 @@ fn near_misses(keys: &Keys) -> Vec<Case> {
     ] {
         add("aud", audience, Fault::NoClient);
     }
-    let mut many: Vec<String> = (0..40)
-        .map(|i| format!("https://{i}.example"))
-        .collect();
+    let mut many: Vec<String> = (0..40).map(|i| format!("https://{i}.example")).collect();
     many.push(AUDIENCE.to_owned());
     let wrong_types = [
         ("aud", json!([[AUDIENCE]])),

@@ -234,11 +234,11 @@ fn extensions(keys: &Keys) -> Vec<Case> {
     let extended = not_understood
         .iter()
         .map(|more| (more.clone(), Fault::ExtensionNotUnderstood));
-    let typed = types
+    let other_kinds = types
         .iter()
         .map(|typ| (json!({ "typ": typ }), Fault::TypeNotAccepted));
     extended
-        .chain(typed)
+        .chain(other_kinds)
         .map(|(more, fault)| {
             let header = with(&base, &more).to_string();
             Case::new(
@@ -377,7 +377,7 @@ fn key_ids(keys: &Keys) -> Vec<Case> {
     ));
     let header = json!({"alg": "HS256", "kid": "../../../../dev/null"}).to_string();
     let forged = token(&header, &claims().to_string(), |m| {
-        mac(aws_lc_rs::hmac::HMAC_SHA256, b"", m)
+        mac(hmac::HMAC_SHA256, b"", m)
     });
     cases.push(Case::new(
         "kid of an empty file",
@@ -439,7 +439,7 @@ fn header_documents(keys: &Keys) -> Vec<Case> {
         r#"{"alg":"RS256","kid":"rsa"}{}"#,
         r#"{"alg":"RS256","kid":"rsa",}"#,
         r#"{"alg":"RS256","kid":"rsa"}//"#,
-        r#"{'alg':'RS256','kid':'rsa'}"#,
+        r"{'alg':'RS256','kid':'rsa'}",
         r#"{alg:"RS256",kid:"rsa"}"#,
         "\u{feff}{\"alg\":\"RS256\",\"kid\":\"rsa\"}",
         "{\"alg\":\"RS256\",\"kid\":\"rsa\"}\0",
