@@ -35,11 +35,14 @@ pub use error::PathError;
 use select::Hits;
 use syntax::{Segment, Step};
 
-/// A compiled path. Works on documents that were read with the symbols it was parsed with.
+/// A compiled path. Works only on documents that were read with the symbols it was parsed with;
+/// on others, every method that takes a document panics.
 #[derive(Debug, Clone)]
 pub struct JsonPath {
     text: Box<str>,
     segments: Box<[Segment]>,
+    /// Of the symbols that the segments are made of.
+    symbols: u64,
 }
 
 /// What to do with a place that a path finds twice, as `$..a..b` does in `{"a":{"a":{"b":1}}}`.
@@ -62,6 +65,7 @@ impl JsonPath {
         Ok(Self {
             text: text.into(),
             segments,
+            symbols: symbols.identity(),
         })
     }
 
@@ -136,6 +140,12 @@ impl JsonPath {
     }
 
     fn hits(&self, document: &Document<'_>) -> Hits {
+        // With other symbols the path would find nothing, and what it protects would pass.
+        assert_eq!(
+            self.symbols,
+            document.symbols().identity(),
+            "path and document of two rule sets"
+        );
         select::select(document, &self.segments, document.root())
     }
 }

@@ -177,6 +177,19 @@ fn reads_a_stream_value_by_value() {
 }
 
 #[test]
+fn a_document_of_a_stream_has_no_names_of_earlier_ones() {
+    let mut symbols = Symbols::new();
+    let a = symbols.intern_indexed("a");
+    let text = br#"{"+x":1,"a":2} {"b":1} {"+x":{"a":1}}"#;
+    let mut reader = Reader::new(text, &symbols, Limits::default()).unwrap();
+    let mut seen = Vec::new();
+    while let Some(document) = reader.next_document().unwrap() {
+        seen.push((document.any_name_starts_with("+"), live(document, a).len()));
+    }
+    assert_eq!(seen, [(true, 1), (false, 0), (true, 1)]);
+}
+
+#[test]
 fn removes_replaces_and_adds_values() {
     let mut symbols = Symbols::new();
     let c = symbols.intern_indexed("c");

@@ -208,6 +208,13 @@ fn a_pattern_out_of_steps_selects() {
 }
 
 #[test]
+#[should_panic(expected = "two rule sets")]
+fn a_path_of_other_symbols_is_no_silent_miss() {
+    let path = JsonPath::parse("$..a", &mut Symbols::new()).unwrap();
+    path.select(&parse("{\"a\":1}", &Symbols::new()), Repeats::Drop);
+}
+
+#[test]
 fn nesting_multiplies_nothing() {
     let mut symbols = Symbols::new();
     let path = JsonPath::parse("$..a..a..a..a..b", &mut symbols).unwrap();
@@ -215,6 +222,10 @@ fn nesting_multiplies_nothing() {
     let document = parse(&text, &symbols);
     assert_eq!(path.select(&document, Repeats::Drop).len(), 1);
     assert_eq!(path.select(&document, Repeats::Keep).len(), 1024);
+    let path = JsonPath::parse("$..a..*", &mut symbols).unwrap();
+    let text = "{\"a\":".repeat(200) + &format!("[0{}]", ",0".repeat(50_000)) + &"}".repeat(200);
+    let document = parse(&text, &symbols);
+    assert_eq!(path.select(&document, Repeats::Drop).len(), 50_200);
 }
 
 #[test]
@@ -305,7 +316,7 @@ fn naive(document: &Document<'_>, names: &[(bool, &str)]) -> Vec<NodeId> {
                 next.extend(
                     document
                         .children(at)
-                        .filter(|&id| document.name(id) == Some(name)),
+                        .filter(|&id| name == "*" || document.name(id) == Some(name)),
                 );
                 if descend {
                     open.extend(document.children(at));
@@ -374,7 +385,7 @@ proptest! {
     #[test]
     fn the_index_finds_what_a_full_search_finds(
         value in any_document(),
-        names in prop::collection::vec((any::<bool>(), prop::sample::select(vec!["a", "b", "c", "d"])), 1..4),
+        names in prop::collection::vec((any::<bool>(), prop::sample::select(vec!["a", "b", "c", "d", "*"])), 1..4),
         removed in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
     ) {
         let path: String = names.iter().map(|(descend, name)| if *descend { format!("..{name}") } else { format!(".{name}") }).collect();

@@ -134,14 +134,11 @@ impl<'t> Document<'t> {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// True if some member name of the text, deleted members included, begins with `prefix`.
+    /// True if some member name, deleted members included, begins with `prefix`.
     pub fn any_name_starts_with(&self, prefix: &str) -> bool {
-        self.names
-            .unknown_texts()
-            .any(|name| name.starts_with(prefix))
-            || self.nodes.iter().any(|node| {
-                self.names.is_known(node.key) && self.names.text(node.key).starts_with(prefix)
-            })
+        // Names of earlier documents of the same text are still in the table.
+        let keys = self.names.starting_with(prefix);
+        !keys.is_empty() && self.nodes.iter().any(|node| keys.contains(&node.key))
     }
 
     /// True while neither the value nor anything around it was deleted or replaced.

@@ -1,6 +1,7 @@
 //! Member names of one document: the known symbols plus the names only this document has.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use hashbrown::HashTable;
 
@@ -125,11 +126,12 @@ impl<'t> Names<'t> {
         self.known as usize
     }
 
-    /// Names that only the document has.
-    pub(super) fn unknown_texts(&self) -> impl Iterator<Item = &str> {
-        self.entries[self.known as usize..]
-            .iter()
-            .map(|entry| &*entry.text)
+    /// The keys of names that begin with `prefix`.
+    pub(super) fn starting_with(&self, prefix: &str) -> HashSet<u32> {
+        let keys = (NO_KEY + 1..).zip(self.entries.iter().skip(1));
+        keys.filter(|(_, entry)| entry.text.starts_with(prefix))
+            .map(|(key, _)| key)
+            .collect()
     }
 
     /// The key whose closing quote is expected at the start of `rest`, guessed from the order of

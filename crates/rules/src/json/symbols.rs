@@ -19,14 +19,15 @@ impl Sym {
 }
 
 /// The member names that a rule set mentions, each with its [`Sym`]. Filled at load, then shared.
-#[derive(Debug, Clone)]
+/// Not to be cloned: two copies that grow apart would give one symbol to two names.
+#[derive(Debug)]
 pub struct Symbols {
     names: Vec<Name>,
     table: HashTable<u32>,
     hasher: NameHasher,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Name {
     pub(super) text: Box<str>,
     pub(super) indexed: bool,
@@ -87,6 +88,11 @@ impl Symbols {
         self.names.get(sym.0 as usize).map_or("", |name| &name.text)
     }
 
+    /// A number that no other table has, to tell a path of one rule set from another's.
+    pub(crate) fn identity(&self) -> u64 {
+        self.hasher.secret
+    }
+
     pub(super) fn find(&self, name: &str, hash: u64) -> Option<u32> {
         self.table
             .find(hash, |&key| *self.names[key as usize].text == *name)
@@ -103,7 +109,7 @@ impl Symbols {
 }
 
 /// A fast hash with a secret from the operating system, so that nobody can prepare colliding names.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct NameHasher {
     build: DefaultHashBuilder,
     secret: u64,
