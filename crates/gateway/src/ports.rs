@@ -68,6 +68,26 @@ pub enum StoreError {
     ReadOnly(String),
 }
 
+/// The identity that the hosting platform vouches for.
+pub trait PlatformIdentity: Send + Sync {
+    /// A fresh identity token (a JWT) of this function for an audience.
+    ///
+    /// # Errors
+    /// When the platform does not give one.
+    fn assertion<'a>(&'a self, audience: &'a str) -> PortFuture<'a, Result<Secret, PlatformError>>;
+}
+
+/// Why the platform gave no identity token. Never carries a token.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    /// The platform's service did not answer, or answered with a failure that may pass.
+    #[error("the platform's identity service is unavailable: {0}")]
+    Unavailable(String),
+    /// The platform refused this function.
+    #[error("the platform denied the identity token: {0}")]
+    Denied(String),
+}
+
 /// Wall-clock time, injected so that expiry is testable.
 pub trait Clock: Send + Sync {
     /// The present moment.

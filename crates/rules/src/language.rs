@@ -11,7 +11,7 @@ mod schema;
 mod span;
 mod text;
 mod transform;
-mod tree;
+pub mod tree;
 mod webhook;
 
 pub use bulk::{
@@ -19,8 +19,8 @@ pub use bulk::{
     RecordRules, RecordTransform, RecordTransformKind,
 };
 pub use detect::RuleKind;
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub(crate) use diagnostic::{closest, one_of};
+pub(crate) use diagnostic::closest;
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, one_of};
 pub use rest::{BodySchema, EndpointSpec, ParamSchema, RequestBodySpec, RestRules};
 pub use schema::{SchemaSpec, SchemaType};
 pub use span::{Span, Spanned};

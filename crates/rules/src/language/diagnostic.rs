@@ -156,7 +156,7 @@ impl Diagnostics {
 }
 
 /// A help text that names the closest allowed word, or all of them.
-pub(crate) fn one_of(found: &str, allowed: &[&str]) -> String {
+pub fn one_of(found: &str, allowed: &[&str]) -> String {
     match closest(found, allowed) {
         Some(word) => format!("did you mean `{word}`? allowed: {}", allowed.join(", ")),
         None => format!("allowed: {}", allowed.join(", ")),

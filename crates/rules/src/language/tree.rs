@@ -16,18 +16,25 @@ const MAX_DEPTH: usize = 96;
 
 /// A node of the document.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) span: Span,
+pub struct Node {
+    /// Where the node begins.
+    pub span: Span,
     /// A tag that is not one of YAML's own, without its leading `!`.
-    pub(crate) tag: Option<Spanned<String>>,
-    pub(crate) kind: Kind,
+    pub tag: Option<Spanned<String>>,
+    /// What the node is.
+    pub kind: Kind,
 }
 
 /// What a node is.
 #[derive(Debug, Clone)]
-pub(crate) enum Kind {
-    /// Text; `plain` when written without quotes or block indicator.
-    Scalar { text: String, plain: bool },
+pub enum Kind {
+    /// A single value.
+    Scalar {
+        /// The text as written.
+        text: String,
+        /// Whether it was written without quotes or block indicator.
+        plain: bool,
+    },
     /// A sequence.
     List(Vec<Node>),
     /// A mapping in file order, each key once.
@@ -36,13 +43,13 @@ pub(crate) enum Kind {
 
 impl Node {
     /// Whether this is null: an empty value, `null` or `~` without quotes.
-    pub(crate) fn is_null(&self) -> bool {
+    pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar { text, plain: true }
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
     /// What the node is, for a message; never its value.
-    pub(crate) fn describe(&self) -> &'static str {
+    pub fn describe(&self) -> &'static str {
         match &self.kind {
             _ if self.is_null() => "nothing",
             Kind::Scalar { .. } => "a single value",
@@ -52,7 +59,7 @@ impl Node {
     }
 
     /// The members of a mapping; empty for anything else.
-    pub(crate) fn entries(&self) -> &[(Spanned<String>, Node)] {
+    pub fn entries(&self) -> &[(Spanned<String>, Node)] {
         match &self.kind {
             Kind::Map(entries) => entries,
             _ => &[],
@@ -62,7 +69,7 @@ impl Node {
 
 /// Parses a text that holds exactly one document. Findings go to `found`; `None` after an error
 /// that leaves no tree.
-pub(crate) fn parse(text: &str, found: &mut Diagnostics) -> Option<Node> {
+pub fn parse(text: &str, found: &mut Diagnostics) -> Option<Node> {
     let mut options = yaml::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
@@ -380,7 +387,7 @@ fn is_text_tag(tag: Option<&yaml::Tag>) -> bool {
 }
 
 /// A key or word of the file, shortened for a message.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     const MOST: usize = 60;
     let mut short: String = text
         .chars()
@@ -394,7 +401,7 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// The path of the deepest node that begins at or contains the key at `span`.
-pub(crate) fn path_to(root: &Node, span: Span) -> String {
+pub fn path_to(root: &Node, span: Span) -> String {
     let mut path = String::new();
     find(root, span, &mut path);
     path

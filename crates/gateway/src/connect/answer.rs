@@ -1,0 +1,250 @@
+//! Reading a token endpoint's answer: strict about types, tolerant to members it does not know.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::endpoint::TokenResponse;
+use super::fault::ConnectFault;
+use super::source::AnswerNames;
+use super::time;
+use crate::ports::Secret;
+
+/// The longest lifetime that is believed.
+const LONGEST_LIFETIME: u64 = 10 * 366 * 86_400;
+/// The longest wait that a `Retry-After` can ask for.
+const LONGEST_WAIT: u64 = 300;
+const LONGEST_TOKEN: usize = 16 * 1024;
+
+/// What an exchange gave.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) access_token: Secret,
+    /// From now; none when the answer does not say.
+    pub(super) lifetime: Option<Duration>,
+    pub(super) refresh_token: Option<Secret>,
+}
+
+/// Reads an answer. `now` is seconds since 1970.
+pub(super) fn read(
+    response: &TokenResponse,
+    names: &AnswerNames,
+    now: u64,
+) -> Result<Granted, ConnectFault> {
+    let status = response.status;
+    match status {
+        200..=299 => {}
+        300..=399 => return Err(ConnectFault::Redirected(status)),
+        408 | 425 | 429 | 500..=599 => {
+            let retry_after = response
+                .retry_after
+                .as_deref()
+                .and_then(|text| wait(text, now));
+            return Err(ConnectFault::Unavailable {
+                status,
+                retry_after,
+            });
+        }
+        _ => return Err(rejected(status, members(response, names).ok().as_ref())),
+    }
+    let members = members(response, names)?;
+    // Some endpoints report errors with status 200.
+    if members.get("error").is_some_and(Value::is_string)
+        && !members.contains_key(&names.access_token)
+    {
+        return Err(rejected(status, Some(&members)));
+    }
+    if let Some(kind) = members.get("token_type") {
+        match kind.as_str() {
+            Some(kind) if kind.eq_ignore_ascii_case("bearer") => {}
+            Some(_) => return Err(invalid("its `token_type` is not `bearer`")),
+            None => return Err(invalid("its `token_type` is not a text")),
+        }
+    }
+    let access_token = token(&members, &names.access_token)?
+        .ok_or_else(|| invalid(&format!("it has no `{}`", names.access_token)))?;
+    Ok(Granted {
+        access_token,
+        lifetime: lifetime(&members, names, now)?,
+        refresh_token: token(&members, &names.refresh_token)?,
+    })
+}
+
+fn members(
+    response: &TokenResponse,
+    names: &AnswerNames,
+) -> Result<Map<String, Value>, ConnectFault> {
+    let essence = response
+        .content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if names.form && essence == "application/x-www-form-urlencoded" {
+        return form(&response.body);
+    }
+    if essence.contains("html") {
+        return Err(invalid(
+            "it is an HTML page; check `token_url` and that no proxy or login page stands in between",
+        ));
+    }
+    match serde_json::from_slice(&response.body) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(invalid("it is JSON but not an object")),
+        Err(_) if essence == "application/x-www-form-urlencoded" => Err(invalid(
+            "it is form-encoded; if the source answers so, declare `answer: {form: true}`",
+        )),
+        Err(_) => Err(invalid("it is not JSON")),
+    }
+}
+
+fn form(body: &[u8]) -> Result<Map<String, Value>, ConnectFault> {
+    let text = std::str::from_utf8(body).map_err(|_| invalid("it is not UTF-8"))?;
+    let mut members = Map::new();
+    // The query reader of a URL reads the same encoding.
+    let mut url = reqwest::Url::parse("http://x.invalid").map_err(|_| ConnectFault::Internal)?;
+    url.set_query(Some(text));
+    for (name, value) in url.query_pairs() {
+        let value = value
+            .parse::<u64>()
+            .map_or_else(|_| Value::String(value.into_owned()), Value::from);
+        if members.insert(name.into_owned(), value).is_some() {
+            return Err(invalid("it names a member twice"));
+        }
+    }
+    Ok(members)
+}
+
+fn token(members: &Map<String, Value>, name: &str) -> Result<Option<Secret>, ConnectFault> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => {
+            Err(invalid(&format!("its `{name}` is empty")))
+        }
+        Some(Value::String(text))
+            if text.len() > LONGEST_TOKEN || !text.bytes().all(|b| b.is_ascii_graphic()) =>
+        {
+            Err(invalid(&format!(
+                "its `{name}` is too long or holds characters that no token has"
+            )))
+        }
+        Some(Value::String(text)) => Ok(Some(Secret::new(text.as_str()))),
+        Some(_) => Err(invalid(&format!("its `{name}` is not a text"))),
+    }
+}
+
+fn lifetime(
+    members: &Map<String, Value>,
+    names: &AnswerNames,
+    now: u64,
+) -> Result<Option<Duration>, ConnectFault> {
+    let believable = |name: &str, seconds: Option<u64>| match seconds {
+        Some(seconds) if (1..=LONGEST_LIFETIME).contains(&seconds) => {
+            Ok(Some(Duration::from_secs(seconds)))
+        }
+        _ => Err(invalid(&format!(
+            "its `{name}` is not a time from one second to ten years ahead"
+        ))),
+    };
+    if let Some(name) = &names.expires_at
+        && let Some(value) = members.get(name)
+    {
+        let end = value.as_str().and_then(time::rfc3339);
+        return believable(name, end.map(|end| end.saturating_sub(now)));
+    }
+    match members.get(&names.expires_in) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => believable(&names.expires_in, value.as_u64()),
+    }
+}
+
+/// The wait that a `Retry-After` asks for: seconds or a date.
+fn wait(text: &str, now: u64) -> Option<Duration> {
+    let text = text.trim();
+    let seconds = match text.parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => time::http_date(text)?.saturating_sub(now),
+    };
+    Some(Duration::from_secs(seconds.min(LONGEST_WAIT)))
+}
+
+/// Error codes that are named in the log, with what to check. Other texts of the answer never are.
+const KNOWN_ERRORS: &[(&str, &str)] = &[
+    (
+        "invalid_client",
+        "check the client id and secret for stray characters, and that the secret has not expired",
+    ),
+    (
+        "invalid_grant",
+        "the grant is expired, revoked or used elsewhere; check the key or set the connection up again",
+    ),
+    (
+        "unauthorized_client",
+        "the client may not use this grant; check the client id, the tenant and the consent or delegation",
+    ),
+    (
+        "invalid_scope",
+        "a scope is not granted; compare the declared scopes with those of the account",
+    ),
+    (
+        "access_denied",
+        "the account does not allow it; check the consent and the scopes",
+    ),
+    (
+        "invalid_request",
+        "a parameter is wrong; check account id, tenant id and the like",
+    ),
+    (
+        "unsupported_grant_type",
+        "the client is of another kind; create one for this grant",
+    ),
+    (
+        "bad_refresh_token",
+        "the refresh token is expired or used elsewhere; set the connection up again",
+    ),
+    (
+        "incorrect_client_credentials",
+        "check the client id and secret",
+    ),
+    (
+        "invalid_client_id",
+        "check the client id and that its app is installed",
+    ),
+    (
+        "inactive_user",
+        "the account that authorized the connection is not active",
+    ),
+    ("invalid_target", "the audience is not accepted"),
+];
+
+fn rejected(status: u16, members: Option<&Map<String, Value>>) -> ConnectFault {
+    let code = members.and_then(|m| m.get("error")).and_then(Value::as_str);
+    let known = KNOWN_ERRORS.iter().find(|(name, _)| Some(*name) == code);
+    let mut reason = format!("status {status}");
+    let mut hint = match status {
+        401 | 403 => "check the credential in the secret store",
+        404 => {
+            "check the ids in the address, such as the tenant or the installation, and address limits at the source"
+        }
+        _ => "check the credential and the settings of the source",
+    };
+    if let Some((name, advice)) = known {
+        reason.push_str(", ");
+        reason.push_str(name);
+        hint = advice;
+    }
+    // Numbers that some endpoints document beside the code.
+    let number = members
+        .and_then(|m| m.get("error_codes"))
+        .and_then(|c| c.get(0))
+        .and_then(Value::as_u64);
+    if let Some(number) = number {
+        reason.push_str(&format!(", number {number}"));
+    }
+    ConnectFault::Rejected { reason, hint }
+}
+
+fn invalid(problem: &str) -> ConnectFault {
+    ConnectFault::AnswerInvalid(problem.to_owned())
+}

@@ -1,0 +1,232 @@
+//! A credential ready to be put on a request.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Url;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::fault::ConnectFault;
+use super::source::Placement;
+use super::template::{Place, Template, percent_encode};
+use crate::ports::Secret;
+use crate::refusal::{Cause, Refusal};
+
+/// What proves to the source who we are, as it stands in a request. Its `Debug` shows nothing.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    kind: Kind,
+    /// Grows with every exchange, so that a rejected credential can be told from its successor.
+    pub(super) generation: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Header(HeaderName, HeaderValue),
+    Query(String, Secret),
+    Body(String, Secret),
+}
+
+impl Credential {
+    /// Puts the credential on a request: a header, a query parameter or a member of the JSON body.
+    /// Whatever the request had in that place is replaced.
+    ///
+    /// # Errors
+    /// `body-not-listed` when the credential goes into the body and the body is not a JSON object.
+    pub fn apply(
+        &self,
+        url: &mut Url,
+        headers: &mut HeaderMap,
+        body: &mut Option<Bytes>,
+    ) -> Result<(), Refusal> {
+        match &self.kind {
+            Kind::Header(name, value) => {
+                headers.insert(name.clone(), value.clone());
+            }
+            Kind::Query(name, value) => set_query(url, name, value.reveal()),
+            Kind::Body(name, value) => {
+                *body = Some(with_member(body.as_deref(), name, value.reveal())?);
+                headers.insert(
+                    http::header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/json"),
+                );
+                headers.remove(http::header::CONTENT_LENGTH);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether both stand for the same secret.
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        match (&self.kind, &other.kind) {
+            (Kind::Header(_, a), Kind::Header(_, b)) => a == b,
+            (Kind::Query(_, a), Kind::Query(_, b)) | (Kind::Body(_, a), Kind::Body(_, b)) => {
+                a.reveal() == b.reveal()
+            }
+            _ => false,
+        }
+    }
+
+    /// Fills a placement. `value` gives the text for a name.
+    pub(super) fn fill<'v>(
+        placement: &Placement,
+        generation: u64,
+        value: impl Fn(&str) -> Option<&'v str>,
+    ) -> Result<Self, ConnectFault> {
+        let text = |template: &Template| {
+            let filled = template.fill(Place::Plain, &value);
+            filled
+                .map(Zeroizing::new)
+                .map_err(ConnectFault::SecretMissing)
+        };
+        let kind = match placement {
+            Placement::Header(name, template) => {
+                Kind::Header(name.clone(), sensitive(template, &text(template)?)?)
+            }
+            Placement::Basic(user, password) => {
+                let (name, word) = (text(user)?, text(password)?);
+                let value = basic(&name, &word).ok_or_else(|| unusable(user))?;
+                Kind::Header(http::header::AUTHORIZATION, value)
+            }
+            Placement::Query(name, template) => {
+                Kind::Query(name.clone(), Secret::new(text(template)?.as_str()))
+            }
+            Placement::Body(name, template) => {
+                Kind::Body(name.clone(), Secret::new(text(template)?.as_str()))
+            }
+        };
+        Ok(Self { kind, generation })
+    }
+}
+
+/// `Basic` credentials (RFC 7617); `None` when the user holds a colon or either a control character.
+pub(super) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
+    if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
+        return None;
+    }
+    let pair = Zeroizing::new(format!("{user}:{password}"));
+    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn sensitive(template: &Template, text: &str) -> Result<HeaderValue, ConnectFault> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| unusable(template))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn unusable(template: &Template) -> ConnectFault {
+    ConnectFault::FieldInvalid {
+        field: template.names().collect::<Vec<_>>().join("`, `"),
+        problem: "holds characters that can't stand in a header; store the value without line breaks, and a user name without `:`".to_owned(),
+    }
+}
+
+/// Replaces a query parameter; the others keep their bytes and order.
+fn set_query(url: &mut Url, name: &str, value: &str) {
+    let mut encoded_name = String::new();
+    percent_encode(name, &mut encoded_name);
+    let kept = url.query().unwrap_or_default().split('&').filter(|pair| {
+        let key = pair.split('=').next().unwrap_or_default();
+        !pair.is_empty()
+            && !key.eq_ignore_ascii_case(&encoded_name)
+            && !key.eq_ignore_ascii_case(name)
+    });
+    let mut query = Zeroizing::new(String::new());
+    for pair in kept {
+        query.push_str(pair);
+        query.push('&');
+    }
+    query.push_str(&encoded_name);
+    query.push('=');
+    percent_encode(value, &mut query);
+    url.set_query(Some(&query));
+}
+
+fn with_member(body: Option<&[u8]>, name: &str, value: &str) -> Result<Bytes, Refusal> {
+    let refused = |detail: &str| Refusal::new(Cause::BodyNotListed, detail);
+    let mut object = match body.filter(|b| !b.is_empty()) {
+        None => serde_json::Map::new(),
+        Some(bytes) => match serde_json::from_slice(bytes) {
+            Ok(Value::Object(object)) => object,
+            _ => {
+                return Err(refused(
+                    "the credential goes into the request body, which must be a JSON object",
+                ));
+            }
+        },
+    };
+    object.insert(name.to_owned(), Value::String(value.to_owned()));
+    let text = serde_json::to_vec(&Value::Object(object));
+    text.map(Bytes::from)
+        .map_err(|_| refused("the request body can't be written again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(placement: &Placement) -> Credential {
+        Credential::fill(placement, 1, |_| Some("s3cr&t=/ é")).unwrap()
+    }
+
+    #[test]
+    fn replaces_a_query_parameter_and_leaves_the_others_alone() {
+        let placement = Placement::Query("api_key".to_owned(), Template::name("K"));
+        let mut url =
+            Url::parse("https://x.example/p?a=%2F&API_KEY=forged&b=1+2&api%5Fkey=z").unwrap();
+        let mut headers = HeaderMap::new();
+        filled(&placement)
+            .apply(&mut url, &mut headers, &mut None)
+            .unwrap();
+        assert_eq!(
+            url.query(),
+            Some("a=%2F&b=1+2&api%5Fkey=z&api_key=s3cr%26t%3D%2F%20%C3%A9")
+        );
+    }
+
+    #[test]
+    fn adds_a_member_to_a_json_body_only() {
+        let placement = Placement::Body("service_key".to_owned(), Template::name("K"));
+        let mut url = Url::parse("https://x.example/").unwrap();
+        let mut headers = HeaderMap::new();
+        let mut apply = |body: Option<&'static str>| {
+            let mut body = body.map(|b| Bytes::from_static(b.as_bytes()));
+            filled(&placement)
+                .apply(&mut url, &mut headers, &mut body)
+                .map(|()| body.unwrap())
+        };
+        assert_eq!(
+            apply(None).unwrap(),
+            r#"{"service_key":"s3cr&t=/ é"}"#.as_bytes()
+        );
+        assert_eq!(
+            apply(Some(r#"{"z":1,"service_key":"forged"}"#)).unwrap(),
+            r#"{"z":1,"service_key":"s3cr&t=/ é"}"#.as_bytes()
+        );
+        assert!(apply(Some("[1]")).is_err());
+        assert!(apply(Some("{")).is_err());
+    }
+
+    #[test]
+    fn shows_nothing_in_debug() {
+        let header = Placement::Header(http::header::AUTHORIZATION, Template::name("K"));
+        let query = Placement::Query("k".to_owned(), Template::name("K"));
+        for placement in [header, query] {
+            let credential = Credential::fill(&placement, 1, |_| Some("visible-secret")).unwrap();
+            assert!(!format!("{credential:?}").contains("visible"));
+        }
+    }
+
+    #[test]
+    fn basic_refuses_a_colon_in_the_user() {
+        assert!(basic("a:b", "c").is_none());
+        assert!(basic("a", "b\nc").is_none());
+        assert_eq!(basic("key_1", "").unwrap(), "Basic a2V5XzE6");
+        assert_eq!(basic("u", "p:q").unwrap(), "Basic dTpwOnE=");
+    }
+}

@@ -1,0 +1,144 @@
+//! Why no credential could be had. Texts name places, fields and reasons, never a value.
+
+use std::time::Duration;
+
+use crate::ports::StoreError;
+use crate::refusal::{Cause, Refusal};
+
+/// Why a credential for the source could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectFault {
+    /// A secret that the source needs is not in the store, or is blank.
+    #[error("secret `{0}` is missing from the store or blank; store it under that name")]
+    SecretMissing(String),
+    /// A setting that the source needs is not configured.
+    #[error("setting `{0}` is missing from the configuration; set it")]
+    SettingMissing(String),
+    /// A value is there but can't be used.
+    #[error("`{field}` {problem}")]
+    FieldInvalid {
+        /// The name of the secret or setting.
+        field: String,
+        /// What is wrong with it and what is wanted.
+        problem: String,
+    },
+    /// The secret store failed.
+    #[error("{0}")]
+    Store(String),
+    /// The host gives no platform identity, but the source needs one.
+    #[error(
+        "`client_auth: federated` needs an identity token of the hosting cloud, and this host has none; use another client authentication or deploy to AWS or Google Cloud"
+    )]
+    PlatformMissing,
+    /// The platform did not give an identity token.
+    #[error("the platform gave no identity token: {0}")]
+    PlatformFailed(String),
+    /// The user to act for has no usable form.
+    #[error("the user to act for is not an e-mail address of at most 320 printable characters")]
+    UserInvalid,
+    /// The token endpoint refused our credential.
+    #[error("the token endpoint refused the credential: {reason}; {hint}")]
+    Rejected {
+        /// The status and, if it is a known one, the error code.
+        reason: String,
+        /// What to check.
+        hint: &'static str,
+    },
+    /// The source's API refuses tokens although they are fresh.
+    #[error(
+        "the source refuses a credential that was renewed just now; check its scopes and that the account is active"
+    )]
+    RefusedWhenFresh,
+    /// A refused credential is not tried again for a while.
+    #[error(
+        "the token endpoint refused the credential before, so it is not asked again for {0} s: {1}"
+    )]
+    CoolingDown(u64, String),
+    /// The token endpoint answered 429 or 5xx.
+    #[error("the token endpoint can't serve at the moment: status {status}")]
+    Unavailable {
+        /// Its status.
+        status: u16,
+        /// What its `Retry-After` asked for, at most five minutes.
+        retry_after: Option<Duration>,
+    },
+    /// The token endpoint redirects, which is never followed.
+    #[error(
+        "the token endpoint redirects with status {0}, which is not followed; check `token_url`"
+    )]
+    Redirected(u16),
+    /// The answer is larger than any token answer.
+    #[error("the token endpoint's answer is larger than 64 KiB after decoding")]
+    TooLarge,
+    /// The answer is not a token answer.
+    #[error("the token endpoint's answer can't be used: {0}")]
+    AnswerInvalid(String),
+    /// The call to the token endpoint failed on the way.
+    #[error("the call to the token endpoint failed: {reason}")]
+    Network {
+        /// The kind of failure.
+        cause: Cause,
+        /// The innermost reason, without address or content.
+        reason: String,
+    },
+    /// A fault of the gateway itself.
+    #[error("the exchange for a credential ended unexpectedly")]
+    Internal,
+}
+
+impl ConnectFault {
+    /// The stable code of this fault.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SecretMissing(_) => "connect-secret-missing",
+            Self::SettingMissing(_) => "connect-setting-missing",
+            Self::FieldInvalid { .. } => "connect-field-invalid",
+            Self::Store(_) => "connect-store",
+            Self::PlatformMissing => "connect-platform-missing",
+            Self::PlatformFailed(_) => "connect-platform-failed",
+            Self::UserInvalid => "connect-user-invalid",
+            Self::Rejected { .. } => "connect-rejected",
+            Self::RefusedWhenFresh => "connect-refused-when-fresh",
+            Self::CoolingDown(..) => "connect-cooling-down",
+            Self::Unavailable { .. } => "connect-unavailable",
+            Self::Redirected(_) => "connect-redirected",
+            Self::TooLarge => "connect-answer-too-large",
+            Self::AnswerInvalid(_) => "connect-answer-invalid",
+            Self::Network { .. } => "connect-network",
+            Self::Internal => "connect-internal",
+        }
+    }
+
+    fn cause(&self) -> Cause {
+        match self {
+            Self::SecretMissing(_) => Cause::CredentialMissing,
+            Self::SettingMissing(_) | Self::FieldInvalid { .. } | Self::PlatformMissing => {
+                Cause::ConfigurationInvalid
+            }
+            Self::Store(_) => Cause::StoreUnavailable,
+            Self::UserInvalid => Cause::RequestInvalid,
+            Self::Rejected { .. } | Self::RefusedWhenFresh | Self::CoolingDown(..) => {
+                Cause::CredentialRejected
+            }
+            Self::PlatformFailed(_) | Self::Unavailable { .. } => Cause::SourceUnreachable,
+            Self::Redirected(_) => Cause::RedirectRefused,
+            Self::TooLarge => Cause::ResponseTooLarge,
+            Self::AnswerInvalid(_) => Cause::SourceError,
+            Self::Network { cause, .. } => *cause,
+            Self::Internal => Cause::Internal,
+        }
+    }
+}
+
+impl From<ConnectFault> for Refusal {
+    fn from(fault: ConnectFault) -> Self {
+        Refusal::new(fault.cause(), format!("{}: {fault}", fault.code()))
+    }
+}
+
+impl From<StoreError> for ConnectFault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}

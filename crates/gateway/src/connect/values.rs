@@ -1,0 +1,71 @@
+//! The values of a source's fields, read from the store and the configuration when they are needed.
+
+use std::collections::BTreeMap;
+
+use super::fault::ConnectFault;
+use super::source::{Auth, ClientAuthKind, Field, Kept};
+use crate::ports::{Secret, SecretStore};
+
+/// The values of the fields that an exchange or a credential uses.
+#[derive(Debug, Default)]
+pub(super) struct Values(BTreeMap<String, Secret>);
+
+impl Values {
+    /// Reads every field that applies to this client authentication.
+    pub(super) async fn read(
+        auth: &Auth,
+        client_auth: Option<ClientAuthKind>,
+        store: &dyn SecretStore,
+        settings: &BTreeMap<String, String>,
+    ) -> Result<Self, ConnectFault> {
+        let mut values = BTreeMap::new();
+        for field in auth.fields.iter().filter(|f| applies(f, client_auth)) {
+            let given = match field.kept {
+                Kept::Store => store
+                    .read(&field.name)
+                    .await?
+                    .and_then(|s| usable(s.reveal())),
+                Kept::Settings => settings.get(&field.name).and_then(|s| usable(s)),
+            };
+            let value = given.or_else(|| field.default.as_deref().map(Secret::new));
+            match value {
+                Some(value) => {
+                    values.insert(field.name.clone(), value);
+                }
+                None if field.required => return Err(missing(field)),
+                None => {
+                    values.insert(field.name.clone(), Secret::new(""));
+                }
+            }
+        }
+        Ok(Self(values))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(Secret::reveal)
+    }
+
+    pub(super) fn need(&self, name: &str) -> Result<&str, ConnectFault> {
+        let value = self.get(name).filter(|v| !v.is_empty());
+        value.ok_or_else(|| ConnectFault::SecretMissing(name.to_owned()))
+    }
+}
+
+/// Whether a field is used with this client authentication.
+pub(super) fn applies(field: &Field, client_auth: Option<ClientAuthKind>) -> bool {
+    field.when.is_empty() || client_auth.is_some_and(|kind| field.when.contains(&kind))
+}
+
+/// A value without the white space and control characters that copying adds; `None` when blank.
+fn usable(value: &str) -> Option<Secret> {
+    let stray = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
+    let trimmed = value.trim_matches(stray);
+    (!trimmed.is_empty()).then(|| Secret::new(trimmed))
+}
+
+fn missing(field: &Field) -> ConnectFault {
+    match field.kept {
+        Kept::Store => ConnectFault::SecretMissing(field.name.clone()),
+        Kept::Settings => ConnectFault::SettingMissing(field.name.clone()),
+    }
+}
