@@ -551,3 +551,6 @@ impl fmt::Debug for Pseudonymizer {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

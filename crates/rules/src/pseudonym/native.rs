@@ -211,17 +211,17 @@ fn derive<const N: usize>(
 }
 
 /// HMAC-SHA-256 with its key block absorbed: cloning it saves half the work on short texts.
-struct KeyedHash(Hmac<Sha256>);
+pub(super) struct KeyedHash(Hmac<Sha256>);
 
 impl KeyedHash {
-    fn new(key: &[u8]) -> Self {
+    pub(super) fn new(key: &[u8]) -> Self {
         match Hmac::new_from_slice(key) {
             Ok(keyed) => Self(keyed),
             Err(_) => unreachable!("HMAC takes keys of any length"),
         }
     }
 
-    fn hash<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> [u8; HASH_BYTES] {
+    pub(super) fn hash<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> [u8; HASH_BYTES] {
         let mut state = self.0.clone();
         for piece in pieces {
             state.update(piece);
@@ -231,11 +231,11 @@ impl KeyedHash {
 }
 
 /// AES-256-SIV (RFC 5297): 32 bytes for the tag, 32 for the encryption.
-struct SealKey(Zeroizing<[u8; 64]>);
+pub(super) struct SealKey(pub(super) Zeroizing<[u8; 64]>);
 
 impl SealKey {
     /// Appends tag and ciphertext.
-    fn encrypt(&self, associated: &[&[u8]], plaintext: Vec<u8>, out: &mut Vec<u8>) {
+    pub(super) fn encrypt(&self, associated: &[&[u8]], plaintext: Vec<u8>, out: &mut Vec<u8>) {
         let mut buffer = plaintext;
         let mut siv = Aes256Siv::new((&*self.0).into());
         let tag = siv.encrypt_inout_detached(associated, buffer.as_mut_slice().into());
@@ -247,7 +247,7 @@ impl SealKey {
         out.extend_from_slice(&buffer);
     }
 
-    fn decrypt(&self, associated: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn decrypt(&self, associated: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
         if sealed.len() < TAG_BYTES {
             return None;
         }
