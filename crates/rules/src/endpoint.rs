@@ -40,7 +40,7 @@ impl RuleSet {
             kind: Some(RuleKind::Rest),
             ..options
         };
-        let mut parsed = language::parse(file_name, configured, options)?;
+        let mut parsed = language::read(file_name, configured, options)?;
         let mut found = std::mem::take(&mut parsed.found);
         let RuleFile::Rest(rules) = &parsed.rules else {
             return Err(parsed.findings(found));

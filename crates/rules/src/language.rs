@@ -3,6 +3,7 @@
 //! Types whose name ends in `Spec` or `Rules` hold rules as written; compiled forms live beside their use.
 
 mod bulk;
+mod check;
 mod detect;
 mod diagnostic;
 mod read;
@@ -70,6 +71,11 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// The warnings, in file order, each with its path inside the document.
+    pub fn into_findings(self) -> Vec<Diagnostic> {
+        finish(self.found, Some(&self.tree))
+    }
+
     /// All findings in file order, each with its path inside the document.
     pub fn findings(&self, found: Diagnostics) -> Vec<Diagnostic> {
         finish(found, Some(&self.tree))
@@ -77,8 +83,23 @@ impl Parsed {
 }
 
 /// Reads a rule file from what was configured: YAML or JSON text, base64 of it, or base64 of its
-/// gzip form. `file_name` is for messages only. On failure all findings are returned, errors and warnings.
+/// gzip form. `file_name` is for messages only. On failure all findings are returned, errors and
+/// warnings. REST rules are checked further when they are compiled.
 pub fn parse(
+    file_name: &str,
+    configured: &str,
+    options: LoadOptions,
+) -> Result<Parsed, Vec<Diagnostic>> {
+    let mut parsed = read(file_name, configured, options)?;
+    check::check(&parsed.rules, options, &mut parsed.found);
+    if parsed.found.has_errors() {
+        return Err(parsed.into_findings());
+    }
+    Ok(parsed)
+}
+
+/// Reads what can be read, so that compiling can add its findings to those of reading.
+pub(crate) fn read(
     file_name: &str,
     configured: &str,
     options: LoadOptions,
@@ -95,13 +116,13 @@ pub fn parse(
         options,
     };
     match reader.rule_file(&tree) {
-        Some(rules) if !found.has_errors() => Ok(Parsed {
+        Some(rules) => Ok(Parsed {
             rules,
             digest: text::digest(&text),
             found,
             tree,
         }),
-        _ => Err(finish(found, Some(&tree))),
+        None => Err(finish(found, Some(&tree))),
     }
 }
 

@@ -180,13 +180,7 @@ pub(crate) fn compile_pattern(
             Some(pattern)
         }
         Err(error) => {
-            let help = "write a regular expression that this error does not mention";
-            found.error(
-                "bad-pattern",
-                span,
-                format!("the pattern can't be used: {error}"),
-                help,
-            );
+            found.error(error.code(), span, error.to_string(), error.help());
             None
         }
     }

@@ -108,7 +108,7 @@ fn normal_escapes(raw: &str) -> Result<String, PathRefused> {
                 if percent::is_unreserved(value) {
                     text.push(char::from(value));
                 } else {
-                    text.push_str(&format!("%{value:02X}"));
+                    percent::escape_into(value, &mut text);
                 }
             }
             // Characters of `pchar` (RFC 3986 §3.3) besides `;`, and the slash.

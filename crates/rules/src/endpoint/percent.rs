@@ -27,21 +27,24 @@ pub(crate) fn decode_query(text: &str) -> Option<Cow<'_, str>> {
     decode(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned()))
 }
 
-/// Appends a text as one path or query component: everything but unreserved characters is escaped,
-/// and so is every character that could end the component.
+/// Appends a text as one path or query component: everything but unreserved characters and `@` is
+/// escaped, so nothing in it can end the component.
 pub(crate) fn encode_into(text: &str, out: &mut String) {
-    const HEX: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
     for byte in text.bytes() {
         if is_unreserved(byte) || byte == b'@' {
             out.push(char::from(byte));
-            continue;
+        } else {
+            escape_into(byte, out);
         }
-        out.push('%');
-        for nibble in [byte >> 4, byte & 15] {
-            out.push(HEX.get(usize::from(nibble)).copied().unwrap_or('0'));
-        }
+    }
+}
+
+/// Appends `%XX`.
+pub(crate) fn escape_into(byte: u8, out: &mut String) {
+    out.push('%');
+    for nibble in [byte >> 4, byte & 15] {
+        let digit = char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        out.push(digit.to_ascii_uppercase());
     }
 }
 

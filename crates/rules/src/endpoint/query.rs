@@ -1,6 +1,7 @@
 //! The query of a call, taken apart once.
 
 use super::percent;
+use std::borrow::Cow;
 
 /// Bytes a query may have.
 pub const MAX_QUERY_BYTES: usize = 16 * 1024;
@@ -86,7 +87,7 @@ impl CallQuery {
                 raw_name: raw_name.to_owned(),
                 raw_value: raw_value.map(str::to_owned),
                 name: name.into_owned(),
-                value: value.map(|value| value.into_owned()),
+                value: value.map(Cow::into_owned),
             });
         }
         Ok(Self { pairs })

@@ -100,15 +100,13 @@ impl Reader<'_> {
     /// The text of a single value, as written.
     pub(crate) fn text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
         self.no_tag(node, what);
-        match &node.kind {
-            Kind::Scalar { text, .. } if !node.is_null() => {
-                Some(Spanned::new(text.clone(), node.span))
-            }
-            _ => {
-                self.wrong_type(node, what, "a text");
-                None
-            }
+        if let Kind::Scalar { text, .. } = &node.kind
+            && !node.is_null()
+        {
+            return Some(Spanned::new(text.clone(), node.span));
         }
+        self.wrong_type(node, what, "a text");
+        None
     }
 
     /// A text, or nothing if it is blank.

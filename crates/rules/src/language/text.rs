@@ -41,7 +41,7 @@ pub(crate) fn decode<'t>(configured: &'t str, found: &mut Diagnostics) -> Option
     }
     found.error(
         "not-utf-8",
-        Span::default(),
+        Span::new(1, 1),
         "the value is base64, but what it holds is not UTF-8 text",
         "encode the YAML text itself, or its gzip form, with `base64 -w0`",
     );
@@ -69,7 +69,7 @@ fn inflate(bytes: &[u8], found: &mut Diagnostics) -> Option<Vec<u8>> {
     if read.is_err() {
         found.error(
             "bad-compression",
-            Span::default(),
+            Span::new(1, 1),
             "the value is base64 of a damaged gzip stream",
             "encode it again with `gzip -c rules.yaml | base64 -w0`",
         );
@@ -85,7 +85,7 @@ fn inflate(bytes: &[u8], found: &mut Diagnostics) -> Option<Vec<u8>> {
 fn too_large(found: &mut Diagnostics) {
     found.error(
         "too-large",
-        Span::default(),
+        Span::new(1, 1),
         format!("the rules have more than {MAX_RULES_BYTES} bytes"),
         "split the rules, or use `definitions` for schemas used in many places",
     );

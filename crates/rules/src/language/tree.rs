@@ -165,7 +165,7 @@ impl<'t> Builder<'t, '_> {
             }),
             None => Err(Stop {
                 code: "yaml-syntax",
-                span: Span::default(),
+                span: Span::new(1, 1),
                 message: "the text ends too early".to_owned(),
                 help: "correct the YAML",
             }),
@@ -413,7 +413,9 @@ fn find(node: &Node, span: Span, path: &mut String) -> bool {
         Kind::Scalar { .. } => {}
         Kind::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                path.push_str(&format!("[{index}]"));
+                path.push('[');
+                path.push_str(&index.to_string());
+                path.push(']');
                 if find(item, span, path) {
                     return true;
                 }

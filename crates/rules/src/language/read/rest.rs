@@ -52,12 +52,11 @@ impl Reader<'_> {
         let fields = self.fields(node, "a REST rule set", &REST_KEYS)?;
         self.allow_all_endpoints(&fields);
         self.inert(&fields, "defaultScopeIdForSource", "remove it");
-        let endpoints = match fields.get("endpoints") {
-            Some(list) => self.items(list, "`endpoints`", Self::endpoint),
-            None => {
-                self.missing(&fields, "endpoints");
-                Vec::new()
-            }
+        let endpoints = if let Some(list) = fields.get("endpoints") {
+            self.items(list, "`endpoints`", Self::endpoint)
+        } else {
+            self.missing(&fields, "endpoints");
+            Vec::new()
         };
         let definitions = fields
             .get("definitions")

@@ -224,12 +224,15 @@ impl Reader<'_> {
                 keywords: self.field_texts(&fields, "keywords"),
             }
         } else {
-            self.strict(
-                "unavailable-augment",
+            // Under compatibility, compiling warns.
+            if !self.options.compat {
+                self.found.error(
+                    "unavailable-augment",
                 node.span,
                 "`sentenceMetadata` needs language models that are not part of the gateway, so it adds nothing",
                 "remove it, or use `textDigest`",
             );
+            }
             self.sentence_metadata(&fields)
         };
         Some(AugmentSpec {
@@ -261,7 +264,8 @@ impl Reader<'_> {
         variants: &Variants,
         common: &[&'static str],
     ) -> Option<(&'static str, Fields<'n>)> {
-        if !matches!(node.kind, Kind::Map(_)) && !(node.is_null() && node.tag.is_some()) {
+        let bare_tag = node.is_null() && node.tag.is_some();
+        if !bare_tag && !matches!(node.kind, Kind::Map(_)) {
             self.wrong_type(node, what, "a mapping with a tag, such as `!<redact>`");
             return None;
         }
