@@ -449,9 +449,9 @@ impl Pseudonymizer {
 
     /// Native pseudonyms know domains in lower case only; compatible ones keep the case of the input.
     fn domain_case<'d>(&self, domain: &'d str) -> Cow<'d, str> {
-        let lower = self.scheme() == Scheme::Compat
+        let as_given = self.scheme() == Scheme::Compat
             || !domain.bytes().any(|byte| byte.is_ascii_uppercase());
-        if lower {
+        if as_given {
             Cow::Borrowed(domain)
         } else {
             Cow::Owned(domain.to_ascii_lowercase())

@@ -22,13 +22,12 @@ const KEY_ROUNDS: u32 = 65_536;
 const BLOCK_BYTES: usize = 16;
 const FINGERPRINT_SALT: &[u8] = b"f33c366c-ae91-4819-b221-f9794ebb8145";
 
-/// A salt with its password, as psoxy's configuration names them.
-#[derive(Default)]
+/// A salt with its password, as psoxy's configuration names them. Never printable; wiped from memory when dropped.
 pub struct CompatSecrets {
     /// `PSOXY_SALT`, or the dedicated salt.
-    pub salt: Zeroizing<String>,
+    pub(super) salt: Zeroizing<String>,
     /// `PSOXY_ENCRYPTION_KEY`, or the dedicated password; without it nothing reversible can be made.
-    pub password: Option<Zeroizing<String>>,
+    pub(super) password: Option<Zeroizing<String>>,
 }
 
 impl CompatSecrets {

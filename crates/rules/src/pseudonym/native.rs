@@ -128,12 +128,13 @@ impl NativeScheme {
         let Some((number, keys)) = self.derived.seal.first() else {
             return;
         };
-        out.extend_from_slice(hash);
-        out.push(*number);
+        let mut header = [*number; HEADER_BYTES];
+        header[..HASH_BYTES].copy_from_slice(hash);
+        out.extend_from_slice(&header);
         let mut plaintext = Vec::with_capacity(original.len() + PAD_BYTES);
         pad(original.as_bytes(), &mut plaintext);
-        let (header, label) = (out.clone(), purpose.label().as_bytes());
-        keys[purpose as usize].encrypt(&[header.as_slice(), label], plaintext, out);
+        let label = purpose.label().as_bytes();
+        keys[purpose as usize].encrypt(&[&header, label], plaintext, out);
     }
 
     /// The original in a token's bytes, if a live generation made exactly these for exactly this purpose.

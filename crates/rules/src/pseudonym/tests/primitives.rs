@@ -9,7 +9,9 @@ use super::suite;
 use crate::pseudonym::native::{KeyedHash, SealKey};
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn bytes(value: &Value) -> Vec<u8> {

@@ -148,8 +148,11 @@ fn check_pseudonyms(vector: &Value) {
         expected["recognisedAsEmail"].as_bool().unwrap(),
         "{id}"
     );
-    let mode = pseudonymizer.options().canonicalization;
-    let canonical = mailbox.map_or_else(|| text.clone(), |mailbox| mailbox.canonical(mode));
+    let canonicalization = pseudonymizer.options().canonicalization;
+    let canonical = mailbox.map_or_else(
+        || text.clone(),
+        |mailbox| mailbox.canonical(canonicalization),
+    );
     assert_eq!(canonical, expected["canonical"].as_str().unwrap(), "{id}");
     let forms = [
         (
