@@ -27,6 +27,7 @@ mod key_text;
 mod native;
 mod options;
 mod secrets;
+mod siv;
 mod token;
 mod write;
 
