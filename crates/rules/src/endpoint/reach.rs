@@ -1,7 +1,6 @@
 //! Targets of transforms that the response schema has already dropped: mostly a misspelt name.
 
-use crate::language::{Diagnostics, closest, shown};
-use crate::language::{EndpointSpec, SchemaSpec, SchemaType, Spanned};
+use crate::language::{Diagnostics, EndpointSpec, SchemaSpec, SchemaType, Spanned, closest, shown};
 
 /// How many `$ref` are followed for one target.
 const MAX_REFERENCES: usize = 32;
