@@ -4,7 +4,7 @@ use super::span::Span;
 use super::tree::{Kind, Node, shown};
 
 /// The path of the deepest node that begins at or contains the key at `span`.
-pub fn path_to(root: &Node, span: Span) -> String {
+pub(crate) fn path_to(root: &Node, span: Span) -> String {
     let mut path = String::new();
     find(root, span, &mut path);
     path
