@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 
+use crate::access::Caller;
+use crate::inbound::Inbound;
 use crate::refusal::{Refusal, Side};
 use crate::request_id::RequestId;
 
@@ -52,40 +54,45 @@ pub(crate) struct Record {
     phase: Phase,
     phase_started: Instant,
     spent: [Duration; Phase::COUNT],
-    /// The client's id in the access policy.
-    pub(crate) client: Option<String>,
+    client: Option<String>,
     /// The template of the endpoint.
     pub(crate) endpoint: Option<String>,
-    /// Bytes of the request body.
-    pub(crate) bytes_in: usize,
+    bytes_in: usize,
     /// Decoded bytes of the source's answer.
     pub(crate) bytes_source: usize,
     /// How often each kind of transformation happened.
     pub(crate) counts: Vec<(&'static str, u64)>,
-    /// Whether the token verified, so that details may be shown.
-    pub(crate) verified: bool,
     written: bool,
 }
 
 impl Record {
-    /// Starts the record of a request received at `started`.
-    pub(crate) fn new(source: Arc<str>, method: &Method, started: Instant) -> Self {
+    /// Starts the record of a request.
+    pub(crate) fn new(source: Arc<str>, inbound: &Inbound) -> Self {
         Self {
             id: RequestId::fresh(),
             source,
-            method: method_name(method),
-            started,
+            method: method_name(&inbound.method),
+            started: inbound.received,
             phase: Phase::Verify,
             phase_started: Instant::now(),
             spent: [Duration::ZERO; Phase::COUNT],
             client: None,
             endpoint: None,
-            bytes_in: 0,
+            bytes_in: inbound.body.len(),
             bytes_source: 0,
             counts: Vec::new(),
-            verified: false,
             written: false,
         }
+    }
+
+    /// Notes who calls.
+    pub(crate) fn verified(&mut self, caller: &Caller) {
+        self.client = Some(caller.client_id().to_owned());
+    }
+
+    /// Whether the caller's token was verified.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.client.is_some()
     }
 
     /// Ends the running phase and begins another.

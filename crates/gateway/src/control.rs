@@ -17,8 +17,8 @@ pub(crate) struct Control {
     pub(crate) user_to_impersonate: Option<String>,
     /// Replaces the path of the request target.
     pub(crate) target_path: Option<String>,
-    /// Replaces the query of the request target; `Some(None)` removes it.
-    pub(crate) target_query: Option<Option<String>>,
+    /// Replaces the query of the request target; an empty one removes it.
+    pub(crate) target_query: Option<String>,
 }
 
 /// The control headers, their names here and in the reference, and what they do.
@@ -128,7 +128,7 @@ impl Control {
                         "is not a plain query of at most 4096 characters",
                     ));
                 }
-                self.target_query = Some((!query.is_empty()).then(|| query.to_owned()));
+                self.target_query = Some(query.to_owned());
             }
             Name::Pseudonyms => {
                 if !value.eq_ignore_ascii_case("v0.4") {
@@ -158,10 +158,10 @@ fn lookup(name: &HeaderName, compat: bool) -> Result<Option<Name>, Refusal> {
             return Ok(Some(*known));
         }
         if name_text == *reference {
-            return match compat {
-                true => Ok(Some(*known)),
-                false => Err(invalid(name, "is accepted only with HUSHGATE_COMPAT=psoxy")),
-            };
+            if !compat {
+                return Err(invalid(name, "is accepted only with HUSHGATE_COMPAT=psoxy"));
+            }
+            return Ok(Some(*known));
         }
     }
     if name_text.starts_with("x-hushgate-") {

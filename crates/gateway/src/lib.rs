@@ -4,14 +4,20 @@
 //! between is here; what touches the outside (time, secrets) comes in through [`ports`].
 
 pub mod access;
+mod admit;
 mod audit;
 pub mod connect;
 mod control;
 pub mod egress;
+pub mod gateway;
+mod health;
 pub mod inbound;
+mod keys;
+pub mod panics;
 pub mod ports;
 pub mod refusal;
 pub mod reply;
 pub mod request_id;
 mod sanitize;
+mod send;
 mod upstream;

@@ -1,22 +1,22 @@
 //! The call to the source: one request out, one capped and decoded answer back.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::{Response, Url};
 
 use crate::egress::{self, Egress};
 use crate::refusal::{Cause, Refusal};
 
 mod headers;
+mod link;
 mod media;
 
 pub(crate) use headers::PassedHeaders;
+pub(crate) use link::{OwnTarget, rewrite as rewrite_links};
 pub(crate) use media::Media;
 
-/// A call that was admitted and carries its credential. Only [`crate::authorize`] makes one.
+/// A call that was admitted and carries its credential. Only [`crate::send`] makes one.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     /// The method.
@@ -55,7 +55,15 @@ pub(crate) enum Answer {
     Unauthorized(PassedHeaders),
 }
 
-/// Sends one call and reads the answer, at most `largest` bytes after decoding.
+/// What is taken of an answer.
+pub(crate) struct Limits<'a> {
+    /// Most bytes of the body, after decoding.
+    pub(crate) largest: usize,
+    /// Headers which the source declares as worth passing, beside the common ones.
+    pub(crate) passed: &'a [HeaderName],
+}
+
+/// Sends one call and reads the answer.
 ///
 /// # Errors
 /// `source-*`, `egress-refused`, `response-too-large`, `content-type-refused`. The body of an error
@@ -63,7 +71,7 @@ pub(crate) enum Answer {
 pub(crate) async fn send(
     egress: &Egress,
     outbound: &Outbound,
-    largest: usize,
+    limits: &Limits<'_>,
 ) -> Result<Answer, Refusal> {
     let mut request = egress
         .request(outbound.method.clone(), outbound.url.clone())?
@@ -76,7 +84,7 @@ pub(crate) async fn send(
         .await
         .map_err(|e| failed(&e, "before its answer"))?;
     let status = response.status();
-    let passed = PassedHeaders::from_source(response.headers());
+    let passed = PassedHeaders::from_source(response.headers(), limits.passed);
     if let Some(location) = redirect_target(&response)? {
         return Ok(Answer::Redirect(location));
     }
@@ -94,7 +102,7 @@ pub(crate) async fn send(
         );
         return Err(Refusal::new(Cause::SourceError, detail));
     }
-    receive(response, passed, largest)
+    receive(response, passed, limits.largest)
         .await
         .map(Answer::Success)
 }
@@ -196,7 +204,3 @@ fn too_large(largest: usize) -> Refusal {
     );
     Refusal::new(Cause::ResponseTooLarge, detail)
 }
-
-/// When the whole request has to be answered.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline(pub(crate) Instant);

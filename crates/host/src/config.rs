@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hushgate_gateway::egress::TlsFloor;
+use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization, Options};
 
 mod check;
 mod page;
@@ -39,6 +40,10 @@ pub struct Config {
     pub rules: Option<Text>,
     /// The source's host, where the account decides it.
     pub target_host: Option<String>,
+    /// Where token endpoints are on a developer's machine.
+    pub token_origin: Option<String>,
+    /// How e-mail addresses are treated.
+    pub pseudonyms: Options,
     /// Whether the reference's pseudonyms and header names are used.
     pub compat: bool,
     /// Whether plain http to this machine is allowed.
@@ -110,6 +115,15 @@ impl Config {
             secrets: secrets_at(value("HUSHGATE_SECRETS").unwrap_or("env")),
             rules: value("HUSHGATE_RULES").map(Text::new),
             target_host: value("HUSHGATE_TARGET_HOST").map(str::to_owned),
+            token_origin: value("HUSHGATE_TOKEN_ORIGIN").map(str::to_owned),
+            pseudonyms: Options {
+                canonicalization: value("HUSHGATE_EMAIL_CANONICALIZATION")
+                    .and_then(EmailCanonicalization::from_name)
+                    .unwrap_or_default(),
+                domain_handling: value("HUSHGATE_EMAIL_DOMAINS")
+                    .and_then(DomainHandling::from_name)
+                    .unwrap_or_default(),
+            },
             compat: value("HUSHGATE_COMPAT").is_some_and(|v| v == "psoxy"),
             dev_loopback,
             tls_floor: match value("HUSHGATE_TLS_VERSION") {

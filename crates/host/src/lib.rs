@@ -1,8 +1,36 @@
 //! Runs a function as an HTTP server: configuration, secret stores, server, start and stop.
 //!
-//! [`run`] is all that a function's `main` calls, through the macro [`function!`].
+//! [`run`](run()) is all that a function's `main` calls, through the macro [`function!`].
 
+mod assemble;
 pub mod config;
 pub mod logs;
+mod run;
 pub mod server;
 pub mod store;
+
+pub use assemble::{BuiltIn, assemble};
+pub use mimalloc::MiMalloc;
+pub use run::{Prepared, prepare, run};
+
+/// Makes the `main` of one source's function, from the source's folder under `rules/`.
+///
+/// The declaration and the rules become part of the program, so what a function does is fixed when
+/// it is built.
+#[macro_export]
+macro_rules! function {
+    ($id:literal) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::MiMalloc = $crate::MiMalloc;
+
+        static BUILT_IN: $crate::BuiltIn = $crate::BuiltIn {
+            id: $id,
+            source_yaml: include_str!(concat!("../../rules/", $id, "/source.yaml")),
+            rules_yaml: include_str!(concat!("../../rules/", $id, "/rules.yaml")),
+        };
+
+        fn main() -> ::std::process::ExitCode {
+            $crate::run(&BUILT_IN)
+        }
+    };
+}

@@ -8,7 +8,6 @@ mod param;
 mod path;
 mod percent;
 mod query;
-mod reach;
 mod reverse;
 mod template;
 mod token;

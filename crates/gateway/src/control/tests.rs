@@ -31,7 +31,7 @@ fn reads_our_names_always_and_the_reference_names_in_compatibility_mode() {
     let expected = Control {
         user_to_impersonate: Some("ada@example.com".into()),
         target_path: Some("/a/b".into()),
-        target_query: Some(Some("x=1&y=?".into())),
+        target_query: Some("x=1&y=?".into()),
     };
     assert_eq!(read(false, &ours).unwrap(), expected);
     assert_eq!(read(true, &ours).unwrap(), expected);
@@ -45,7 +45,7 @@ fn reads_our_names_always_and_the_reference_names_in_compatibility_mode() {
 fn an_empty_target_query_removes_the_query() {
     for value in ["", "?", "  "] {
         let control = read(false, &[("x-hushgate-target-query", value)]).unwrap();
-        assert_eq!(control.target_query, Some(None));
+        assert_eq!(control.target_query.as_deref(), Some(""));
     }
     assert_eq!(read(false, &[]).unwrap().target_query, None);
 }

@@ -16,21 +16,21 @@ const MOST_LIMITS: usize = 16;
 pub(crate) struct PassedHeaders(HeaderMap);
 
 impl PassedHeaders {
-    /// Picks what may be passed on.
-    pub(crate) fn from_source(headers: &HeaderMap) -> Self {
+    /// Picks what may be passed on: the common headers, rate limits, and those the source declares,
+    /// which have to look like rate limits.
+    pub(crate) fn from_source(headers: &HeaderMap, declared: &[HeaderName]) -> Self {
         let mut passed = HeaderMap::new();
         for (name, accepts) in &GRAMMARS {
-            if let Some(value) = headers
-                .get(name)
-                .and_then(printable)
-                .and_then(|v| accepts(v))
-            {
+            if let Some(value) = headers.get(name).and_then(printable).and_then(accepts) {
                 insert(&mut passed, name.clone(), &value);
             }
         }
         let limits = headers
             .keys()
-            .filter(|n| is_limit(n.as_str()))
+            .filter(|n| {
+                is_limit(n.as_str())
+                    || declared.contains(n) && !GRAMMARS.iter().any(|(g, _)| g == *n)
+            })
             .take(MOST_LIMITS);
         for name in limits {
             if let Some(value) = headers.get(name).and_then(printable).and_then(limit) {
@@ -168,7 +168,7 @@ mod tests {
             HeaderName::from_bytes(name.as_bytes()).unwrap(),
             HeaderValue::from_bytes(value.as_bytes()).unwrap(),
         );
-        let passed = PassedHeaders::from_source(&headers).into_map();
+        let passed = PassedHeaders::from_source(&headers, &[]).into_map();
         passed
             .values()
             .next()

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization};
+
 use super::text::Text;
 use super::variables::{VARIABLES, value};
 use super::{ConfigError, Environment};
@@ -85,7 +87,33 @@ pub(super) fn secrets(value: &str, _: &Environment) -> Verdict {
     }
 }
 
-pub(super) fn host(value: &str, _: &Environment) -> Verdict {
+pub(super) fn host(text: &str, environment: &Environment) -> Verdict {
+    let local = value(environment, "HUSHGATE_DEV_LOOPBACK") == Some("1");
+    let bare = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    plain_host(bare.filter(|_| local).unwrap_or(text))
+}
+
+pub(super) fn token_origin(text: &str, environment: &Environment) -> Verdict {
+    if value(environment, "HUSHGATE_DEV_LOOPBACK") != Some("1") {
+        return Err("only for development".to_owned());
+    }
+    let bare = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    plain_host(bare.ok_or("without a scheme")?)
+}
+
+pub(super) fn canonicalization(value: &str, _: &Environment) -> Verdict {
+    one_of(value, &EmailCanonicalization::NAMES)
+}
+
+pub(super) fn domains(value: &str, _: &Environment) -> Verdict {
+    one_of(value, &DomainHandling::NAMES)
+}
+
+fn plain_host(value: &str) -> Verdict {
     let (name, port) = match value.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),
         _ => (value, None),

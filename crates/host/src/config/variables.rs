@@ -2,8 +2,8 @@
 
 use super::Environment;
 use super::check::{
-    Verdict, access, compat, count, host, listen, log, loopback, port, rules, seconds, secrets,
-    size, tls,
+    Verdict, access, canonicalization, compat, count, domains, host, listen, log, loopback, port,
+    rules, seconds, secrets, size, tls, token_origin,
 };
 
 /// One variable: what it means and what it may be.
@@ -59,7 +59,7 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "HUSHGATE_TARGET_HOST",
         meaning: "The source's host, where the account decides it. Naming a host here also allows it to lie in a private network.",
-        allowed: "a host name or IP address, with a port if need be; no scheme, no path",
+        allowed: "a host name or IP address, with a port if need be; no path; a scheme only with `HUSHGATE_DEV_LOOPBACK=1`",
         default: None,
         check: host,
     },
@@ -76,6 +76,27 @@ pub static VARIABLES: &[Variable] = &[
         allowed: "`1`, `0`",
         default: Some("0"),
         check: loopback,
+    },
+    Variable {
+        name: "HUSHGATE_TOKEN_ORIGIN",
+        meaning: "Where the source's token endpoint is on a developer's machine; its path stays.",
+        allowed: "such as `http://127.0.0.1:9000`; only with `HUSHGATE_DEV_LOOPBACK=1`",
+        default: None,
+        check: token_origin,
+    },
+    Variable {
+        name: "HUSHGATE_EMAIL_CANONICALIZATION",
+        meaning: "Which spellings of an e-mail address are one person: `STRICT` ignores case, `IGNORE_DOTS` also dots before the `@`. Changing it changes pseudonyms.",
+        allowed: "`STRICT`, `IGNORE_DOTS`",
+        default: Some("STRICT"),
+        check: canonicalization,
+    },
+    Variable {
+        name: "HUSHGATE_EMAIL_DOMAINS",
+        meaning: "What becomes of the domain of an e-mail address: kept in clear, left out, hashed, or encrypted.",
+        allowed: "`PRESERVE`, `REDACT`, `TOKENIZE`, `ENCRYPT`",
+        default: Some("PRESERVE"),
+        check: domains,
     },
     Variable {
         name: "HUSHGATE_TLS_VERSION",

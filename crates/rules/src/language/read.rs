@@ -149,11 +149,13 @@ impl Reader<'_> {
         mut read: impl FnMut(&mut Self, &Node) -> Option<T>,
     ) -> Vec<T> {
         self.no_tag(node, what);
-        if let Kind::List(items) = &node.kind {
-            return items.iter().filter_map(|item| read(self, item)).collect();
+        match &node.kind {
+            Kind::List(items) => items.iter().filter_map(|item| read(self, item)).collect(),
+            _ => {
+                self.wrong_type(node, what, "a list");
+                Vec::new()
+            }
         }
-        self.wrong_type(node, what, "a list");
-        Vec::new()
     }
 
     /// The members of a mapping with free keys, those that could be read.

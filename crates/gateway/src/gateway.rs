@@ -1,0 +1,208 @@
+//! The life of a request, in one place.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use hushgate_rules::endpoint::RuleSet;
+use hushgate_rules::pseudonym;
+
+use crate::access::Verifier;
+use crate::admit;
+use crate::audit::{Phase, Record};
+use crate::connect::Connector;
+use crate::control;
+use crate::egress::Egress;
+use crate::health;
+use crate::inbound::Inbound;
+use crate::keys::Keys;
+use crate::ports::SecretStore;
+use crate::refusal::{Cause, Refusal};
+use crate::reply::{Badge, Reply};
+use crate::sanitize;
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// The source's id.
+    pub source: String,
+    /// Who may call.
+    pub verifier: Verifier,
+    /// What is admitted and what happens to it.
+    pub rules: RuleSet,
+    /// How the source is reached.
+    pub connector: Connector,
+    /// Where pseudonym keys are.
+    pub store: Arc<dyn SecretStore>,
+    /// The way out.
+    pub egress: Egress,
+    /// Limits and modes.
+    pub settings: Settings,
+}
+
+/// Limits and modes of a gateway.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Pseudonyms and header names of the reference.
+    pub compat: bool,
+    /// How e-mail addresses are treated.
+    pub pseudonyms: pseudonym::Options,
+    /// The time for one request.
+    pub request_timeout: Duration,
+    /// Most decoded bytes of a source's answer.
+    pub max_response_bytes: usize,
+    /// What the operator should know, for the health check; free of values.
+    pub warnings: Vec<String>,
+}
+
+/// Answers requests for one source.
+pub struct Gateway {
+    pub(crate) source: Arc<str>,
+    pub(crate) verifier: Verifier,
+    pub(crate) rules: Arc<RuleSet>,
+    pub(crate) connector: Connector,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) egress: Egress,
+    pub(crate) settings: Settings,
+}
+
+impl Gateway {
+    /// Puts a gateway together. Does nothing that takes time.
+    pub fn new(parts: Parts) -> Self {
+        let keys = Keys::new(parts.store, &parts.settings);
+        Self {
+            source: parts.source.into(),
+            verifier: parts.verifier,
+            rules: Arc::new(parts.rules),
+            connector: parts.connector,
+            keys: Arc::new(keys),
+            egress: parts.egress,
+            settings: parts.settings,
+        }
+    }
+
+    /// The source's id.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Begins what every request will need, in the background: keys of the issuers, keys of
+    /// pseudonyms, the TLS client. Call it once, inside the runtime; nothing waits for it.
+    pub fn warm(&self) {
+        self.verifier.prefetch();
+        let (keys, egress) = (self.keys.clone(), self.egress.clone());
+        tokio::spawn(async move {
+            // A failure shows again, with its cause, in the request that needs it.
+            let _ = keys.load().await;
+            let _ = tokio::task::spawn_blocking(move || egress.warm()).await;
+        });
+    }
+
+    /// Answers one request: a reply in every case, and one line in the log.
+    ///
+    /// Dropping the future ends the call to the source; the log line then says that the caller went away.
+    pub async fn handle(&self, inbound: Inbound) -> Reply {
+        let mut record = Record::new(self.source.clone(), &inbound);
+        let deadline =
+            tokio::time::Instant::from_std(inbound.received) + self.settings.request_timeout;
+        let answer = AssertUnwindSafe(self.answer(&inbound, &mut record)).catch_unwind();
+        let outcome = match tokio::time::timeout_at(deadline, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_panic)) => Err(Refusal::new(
+                Cause::Internal,
+                "a panic; its place was logged before this line",
+            )),
+            Err(_elapsed) => Err(out_of_time(record.phase())),
+        };
+        let (reply, refusal) = match outcome {
+            Ok(reply) => (reply, None),
+            Err(refusal) => (self.refused(&refusal, &record), Some(refusal)),
+        };
+        let reply = if record.is_verified() {
+            reply.badge(&self.badge())
+        } else {
+            reply
+        };
+        record.finish(reply.status(), reply.body().len(), refusal.as_ref());
+        reply
+    }
+
+    async fn answer(&self, inbound: &Inbound, record: &mut Record) -> Result<Reply, Refusal> {
+        check_transport(inbound)?;
+        let asks_health = control::asks_health(&inbound.headers, self.settings.compat);
+        let caller = match self.verifier.verify(inbound).await {
+            Err(_) if asks_health => return Ok(health::bare(&record.id)),
+            verified => verified?,
+        };
+        record.verified(&caller);
+        if asks_health {
+            return Ok(self.health(&caller).await.reply(&record.id));
+        }
+        record.enter(Phase::Admit);
+        let keys = self.keys.sanitizer(&caller).await?;
+        let permitted = admit::admit(self, inbound, keys.pseudonymizer())?;
+        record.endpoint = Some(permitted.label(&self.rules).to_owned());
+        let received = self.send(&permitted, record).await?;
+        record.enter(Phase::Sanitize);
+        let link = self.shown_links(&permitted, &received);
+        let sanitized = sanitize::sanitize(
+            &self.rules,
+            permitted.endpoint(),
+            received,
+            link,
+            keys,
+            record,
+        )
+        .await?;
+        Ok(Reply::sanitized(sanitized, &record.id).compress_for(&inbound.headers))
+    }
+
+    fn refused(&self, refusal: &Refusal, record: &Record) -> Reply {
+        let reply = Reply::refused(refusal, &record.id);
+        if self.settings.compat {
+            reply.psoxy_error(refusal.cause())
+        } else {
+            reply
+        }
+    }
+
+    fn badge(&self) -> Badge {
+        Badge {
+            rules_digest: self.rules.digest().to_owned(),
+            key_fingerprint: self.keys.fingerprint(),
+            compat: self.settings.compat,
+        }
+    }
+}
+
+/// The platform in front of a function says by header how the caller came.
+fn check_transport(inbound: &Inbound) -> Result<(), Refusal> {
+    let mut stated = inbound.headers.get_all("x-forwarded-proto").iter();
+    let secure = stated.all(|value| {
+        value.to_str().is_ok_and(|text| {
+            text.split(',')
+                .all(|proto| proto.trim().eq_ignore_ascii_case("https"))
+        })
+    });
+    if secure {
+        Ok(())
+    } else {
+        Err(Refusal::new(
+            Cause::HttpsRequired,
+            "`x-forwarded-proto` is not https",
+        ))
+    }
+}
+
+fn out_of_time(phase: Phase) -> Refusal {
+    let cause = match phase {
+        Phase::Verify => Cause::IssuerUnavailable,
+        Phase::Admit => Cause::StoreUnavailable,
+        Phase::Authorize | Phase::Send => Cause::SourceTimeout,
+        Phase::Sanitize => Cause::NotSanitizable,
+    };
+    Refusal::new(
+        cause,
+        "the time for the request was over; HUSHGATE_REQUEST_TIMEOUT_SECONDS sets it",
+    )
+}

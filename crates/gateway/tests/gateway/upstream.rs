@@ -1,0 +1,180 @@
+//! A source on loopback which does exactly what a test tells it, also what no decent server does.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A request as it arrived.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    pub method: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
+    }
+}
+
+/// What the source does, step by step, before it closes the connection.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Send(Vec<u8>),
+    Wait(Duration),
+    /// Does nothing until the other side closes.
+    Hang,
+}
+
+type Script = dyn Fn(&Seen) -> Vec<Step> + Send + Sync;
+
+/// Also a token endpoint, at `/oauth/token`, whose tokens are `tok1`, `tok2`, …; its calls are not noted.
+pub struct Upstream {
+    pub address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    abandoned: Arc<AtomicUsize>,
+}
+
+impl Upstream {
+    pub async fn start(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let abandoned = Arc::new(AtomicUsize::new(0));
+        let (script, notes, gone): (Arc<Script>, _, _) =
+            (Arc::new(script), seen.clone(), abandoned.clone());
+        let tokens = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(converse(
+                    stream,
+                    script.clone(),
+                    notes.clone(),
+                    gone.clone(),
+                    tokens.clone(),
+                ));
+            }
+        });
+        Self {
+            address,
+            seen,
+            abandoned,
+        }
+    }
+
+    /// Always answers this.
+    pub async fn answering(answer: Vec<u8>) -> Self {
+        Self::start(move |_| vec![Step::Send(answer.clone())]).await
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// How many hanging conversations the other side has left.
+    pub fn abandoned(&self) -> usize {
+        self.abandoned.load(Ordering::SeqCst)
+    }
+}
+
+async fn converse(
+    mut stream: TcpStream,
+    script: Arc<Script>,
+    notes: Arc<Mutex<Vec<Seen>>>,
+    gone: Arc<AtomicUsize>,
+    tokens: Arc<AtomicUsize>,
+) {
+    let Some(seen) = read_request(&mut stream).await else {
+        return;
+    };
+    if seen.target == "/oauth/token" {
+        let token = format!("tok{}", tokens.fetch_add(1, Ordering::SeqCst) + 1);
+        let body =
+            format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600}}"#);
+        let _ = stream.write_all(&json(&body)).await;
+        return;
+    }
+    notes.lock().unwrap().push(seen.clone());
+    for step in script(&seen) {
+        match step {
+            Step::Send(bytes) => {
+                if stream.write_all(&bytes).await.is_err() {
+                    gone.fetch_add(1, Ordering::SeqCst);
+                    return;
+                }
+            }
+            Step::Wait(time) => tokio::time::sleep(time).await,
+            Step::Hang => {
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
+                gone.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+        }
+    }
+    let _ = stream.shutdown().await;
+}
+
+async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
+    let mut bytes = Vec::new();
+    let head_end = loop {
+        if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
+            break end;
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next()?.split(' ');
+    let mut seen = Seen {
+        method: first.next()?.to_owned(),
+        target: first.next()?.to_owned(),
+        headers: lines
+            .filter_map(|l| l.split_once(": "))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect(),
+        body: String::new(),
+    };
+    let length: usize = seen
+        .header("content-length")
+        .map_or(0, |v| v.parse().unwrap());
+    while bytes.len() < head_end + 4 + length {
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+    seen.body = String::from_utf8_lossy(&bytes[head_end + 4..]).into_owned();
+    Some(seen)
+}
+
+/// A whole answer with these extra header lines.
+pub fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let mut text = format!(
+        "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// A successful JSON answer.
+pub fn json(body: &str) -> Vec<u8> {
+    answer(200, &[("content-type", "application/json")], body)
+}

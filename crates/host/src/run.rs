@@ -1,0 +1,149 @@
+//! Starting a function, serving, and stopping it.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use hushgate_gateway::gateway::Gateway;
+use hushgate_gateway::inbound::Inbound;
+use hushgate_gateway::ports::SecretStore;
+
+use crate::assemble::{BuiltIn, assemble};
+use crate::config::{Config, ConfigError, Environment, SecretsAt, process_environment};
+use crate::logs;
+use crate::server::{self, Answering, Handler, Limits};
+use crate::store::{EnvironmentStore, FileStore};
+
+/// Runs one function until it is told to stop; the whole `main` of its program.
+///
+/// The variables of the process configure it. Problems are written to standard error, all at once,
+/// and end the process with code 1 before it answers anything.
+pub fn run(built_in: &'static BuiltIn) -> ExitCode {
+    let environment = process_environment();
+    match prepare(built_in, &environment).and_then(Prepared::serve_until_signal) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            let mut out = std::io::stderr().lock();
+            for problem in problems {
+                // Nothing can be done about a closed standard error.
+                let _ = writeln!(out, "error: {problem}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A function that listens but does not answer yet.
+pub struct Prepared {
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    limits: Limits,
+}
+
+/// Reads the configuration, binds the port, and compiles policy and rules.
+///
+/// # Errors
+/// Every problem found, as text for the operator.
+pub fn prepare(built_in: &BuiltIn, environment: &Environment) -> Result<Prepared, Vec<String>> {
+    let config = Config::read(environment)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    logs::start(&config.log);
+    hushgate_gateway::panics::quiet();
+    let store = open_store(&config, environment)?;
+    // Bound first, so that calls made meanwhile wait in the system's queue instead of failing.
+    let address = SocketAddr::new(config.listen, config.port);
+    let listener = server::bind(address)
+        .map_err(|e| vec![format!("PORT: can't listen on {address}: {}", e.kind())])?;
+    let gateway = assemble(built_in, &config, environment, store)?;
+    let limits = Limits {
+        body: config.max_request_bytes,
+        in_flight: config.max_in_flight,
+        drain: config.drain,
+        ..Limits::default()
+    };
+    Ok(Prepared {
+        listener,
+        gateway: Arc::new(gateway),
+        limits,
+    })
+}
+
+impl Prepared {
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system doesn't tell.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` completes, inside a runtime of the caller's.
+    ///
+    /// # Errors
+    /// When the listener can't be used.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+        self.gateway.warm();
+        tracing::info!(address = %self.listener.local_addr()?, source = self.gateway.source(), "ready");
+        server::serve(self.listener, self.gateway, self.limits, stop).await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn serve_until_signal(self) -> Result<(), Vec<String>> {
+        let threads = std::thread::available_parallelism()
+            .map_or(2, usize::from)
+            .clamp(2, 4);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .max_blocking_threads(16)
+            .enable_all()
+            .build()
+            .map_err(|e| vec![format!("can't start threads: {}", e.kind())])?;
+        let served = runtime.block_on(self.serve(told_to_stop()));
+        // What is still running had its time.
+        runtime.shutdown_background();
+        served.map_err(|e| vec![format!("can't serve: {}", e.kind())])
+    }
+}
+
+impl Handler for Gateway {
+    fn handle(&self, inbound: Inbound) -> Answering<'_> {
+        Box::pin(Gateway::handle(self, inbound))
+    }
+}
+
+fn texts(problems: &[ConfigError]) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
+}
+
+fn open_store(
+    config: &Config,
+    environment: &Environment,
+) -> Result<Arc<dyn SecretStore>, Vec<String>> {
+    match &config.secrets {
+        SecretsAt::Environment => Ok(Arc::new(EnvironmentStore::new(environment.clone()))),
+        SecretsAt::File(path) => match FileStore::open(path) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(vec![format!("HUSHGATE_SECRETS: {error}")]),
+        },
+    }
+}
+
+/// Completes at SIGTERM (how clouds and containers stop a process) or SIGINT.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            // Without the signal, the system ends the process its own way.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::interrupt()) => {}
+    }
+}

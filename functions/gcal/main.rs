@@ -1,0 +1,3 @@
+//! The function of source `gcal`.
+
+hushgate_host::function!("gcal");

@@ -1,0 +1,3 @@
+//! The function of source `zoom`.
+
+hushgate_host::function!("zoom");
