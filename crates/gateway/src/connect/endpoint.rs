@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Method};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Url;
 use zeroize::Zeroizing;
 
@@ -77,12 +77,17 @@ impl TokenEndpoint for Egress {
 }
 
 async fn send(egress: &Egress, request: TokenRequest) -> Result<TokenResponse, ConnectFault> {
+    let mut headers = request.headers;
+    if request.body.is_empty() {
+        // The client leaves the length of an empty body out, and some servers answer that with 411.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     let body = Bytes::from(request.body.as_bytes().to_vec());
     let call = egress
         .request(Method::POST, request.url)
         .map_err(|e| refused(&e))?;
     let mut response = call
-        .headers(request.headers)
+        .headers(headers)
         .body(body)
         .send()
         .await

@@ -1,0 +1,23 @@
+//! Credentials for sources, over real HTTP to servers on this machine.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "connect/cache.rs"]
+mod cache;
+#[path = "connect/docs.rs"]
+mod docs;
+#[path = "connect/hostile.rs"]
+mod hostile;
+#[path = "connect/rotation.rs"]
+mod rotation;
+#[path = "connect/server.rs"]
+mod server;
+#[path = "connect/setup.rs"]
+mod setup;
+#[path = "connect/wire.rs"]
+mod wire;
