@@ -4,6 +4,7 @@
 
 mod document;
 mod read;
+mod shape;
 mod value;
 
 use std::fmt;
