@@ -297,3 +297,67 @@ fn bits(number: &[u8]) -> usize {
         .first()
         .map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD_X: &str = "04N0xi21hshyvBp7I167sbE_bXqyqkAPfefdklMO7wY";
+    const GOOD_Y: &str = "UI8exy-C06a7DUnjIdENkxeFtHM4-l_41LqEw9nVgmw";
+
+    fn reason(jwk: &str) -> &'static str {
+        let jwk = Object::parse(jwk.as_bytes()).unwrap();
+        Key::read(&jwk, Algorithm::ALL).map_or_else(|reason| reason, |_| "usable")
+    }
+
+    fn rsa(n: &[u8], e: &[u8]) -> &'static str {
+        let (n, e) = (URL_SAFE_NO_PAD.encode(n), URL_SAFE_NO_PAD.encode(e));
+        reason(&format!(r#"{{"kty":"RSA","n":"{n}","e":"{e}"}}"#))
+    }
+
+    #[test]
+    fn rsa_numbers_must_be_those_of_a_sound_key() {
+        let modulus = |bytes: usize, top: u8, last: u8| {
+            let mut n = vec![0xa7; bytes];
+            (n[0], n[bytes - 1]) = (top, last);
+            n
+        };
+        let good = modulus(256, 0x80, 1);
+        let size = "its RSA modulus is not of 2048 to 8192 bits";
+        let sound = "its RSA modulus or exponent is not one of a sound key";
+        assert_eq!(rsa(&good, &[1, 0, 1]), "usable");
+        assert_eq!(rsa(&[&[0, 0], &good[..]].concat(), &[0, 1, 0, 1]), "usable");
+        assert_eq!(rsa(&good, &[3]), "usable");
+        assert_eq!(rsa(&modulus(256, 0x7f, 1), &[1, 0, 1]), size);
+        assert_eq!(rsa(&modulus(128, 0x80, 1), &[1, 0, 1]), size);
+        assert_eq!(rsa(&modulus(1025, 0x01, 1), &[1, 0, 1]), size);
+        assert_eq!(rsa(&modulus(256, 0x80, 2), &[1, 0, 1]), sound);
+        assert_eq!(rsa(&good, &[1]), sound);
+        assert_eq!(rsa(&good, &[1, 0, 0]), sound);
+        assert_eq!(rsa(&good, &[2, 0, 0, 0, 1]), sound);
+        assert_eq!(rsa(&good, &[0]), "an RSA number is zero");
+        assert_eq!(rsa(&[], &[1, 0, 1]), "an RSA number is zero");
+    }
+
+    #[test]
+    fn points_must_be_whole_and_on_their_curve() {
+        let ec = |crv: &str, x: &str, y: &str| {
+            reason(&format!(
+                r#"{{"kty":"EC","crv":"{crv}","x":"{x}","y":"{y}"}}"#
+            ))
+        };
+        let unfit = "it fits none of the issuer's algorithms";
+        let kind = "its key type or curve is not supported";
+        let length = "a coordinate has the wrong length";
+        assert_eq!(ec("P-256", GOOD_X, GOOD_Y), "usable");
+        assert_eq!(ec("P-256", GOOD_Y, GOOD_X), unfit);
+        assert_eq!(ec("P-256", GOOD_X, GOOD_X), unfit);
+        assert_eq!(ec("P-256", &"A".repeat(43), &"A".repeat(43)), unfit);
+        assert_eq!(ec("P-384", GOOD_X, GOOD_Y), length);
+        assert_eq!(ec("P-256", &GOOD_X[..42], GOOD_Y), length);
+        assert_eq!(ec("P-256", "", GOOD_Y), length);
+        assert_eq!(ec("secp256k1", GOOD_X, GOOD_Y), kind);
+        assert_eq!(ec("p-256", GOOD_X, GOOD_Y), kind);
+        assert_eq!(ec("Ed25519", GOOD_X, GOOD_Y), kind);
+    }
+}

@@ -190,3 +190,41 @@ async fn a_token_for_two_clients_is_nobodys() {
     let both = with_audience(json!(["https://one.example", "https://two.example"]));
     assert_eq!(refused(&verifier, &both).await, "token-invalid");
 }
+
+#[tokio::test]
+async fn an_issuer_speaks_for_its_own_clients_only() {
+    let (one, two) = (Pair::ed(), Pair::ed());
+    let source: Arc<MemorySource> = Arc::default();
+    source.put(
+        "https://one.example/keys",
+        &json!({"keys": [published(&one, "k", "EdDSA")]}),
+    );
+    source.put(
+        "https://two.example/keys",
+        &json!({"keys": [published(&two, "k", "EdDSA")]}),
+    );
+    let text = "issuers:\n  - {issuer: https://one.example, jwks_uri: https://one.example/keys, algorithms: [EdDSA]}\n  \
+                - {issuer: https://two.example, jwks_uri: https://two.example/keys, algorithms: [EdDSA]}\n\
+                clients:\n  - {id: one, sources: [zoom], identity: {issuer: https://one.example, subject: s, audience: a}}\n  \
+                - {id: two, sources: [zoom], identity: {issuer: https://two.example, subject: s, audience: b}}\n";
+    let policy = Policy::parse(text, "access.yaml", false).unwrap();
+    let verifier = verifier(policy, &source, &TestClock::new());
+    let made = |issuer: &str, audience: &str, pair: &Pair| {
+        let claims = with(
+            &claims(),
+            &json!({"iss": issuer, "sub": "s", "aud": audience}),
+        );
+        token(r#"{"alg":"EdDSA","kid":"k"}"#, &claims.to_string(), |m| {
+            pair.sign(m)
+        })
+    };
+    let own = made("https://two.example", "b", &two);
+    assert_eq!(verify(&verifier, &own).await.unwrap().client_id(), "two");
+    for foreign in [
+        made("https://two.example", "a", &two),
+        made("https://one.example", "a", &two),
+        made("https://one.example", "b", &one),
+    ] {
+        assert_eq!(refused(&verifier, &foreign).await, "token-invalid");
+    }
+}
