@@ -2,8 +2,8 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
 
@@ -13,6 +13,8 @@ mod cache;
 mod docs;
 #[path = "connect/hostile.rs"]
 mod hostile;
+#[path = "connect/provider.rs"]
+mod provider;
 #[path = "connect/rotation.rs"]
 mod rotation;
 #[path = "connect/server.rs"]

@@ -1,5 +1,6 @@
 //! Reading a token endpoint's answer: strict about types, tolerant to members it does not know.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -240,7 +241,8 @@ fn rejected(status: u16, members: Option<&Map<String, Value>>) -> ConnectFault {
         .and_then(|c| c.get(0))
         .and_then(Value::as_u64);
     if let Some(number) = number {
-        reason.push_str(&format!(", number {number}"));
+        // Writing to a string does not fail.
+        let _ = write!(reason, ", number {number}");
     }
     ConnectFault::Rejected { reason, hint }
 }

@@ -69,7 +69,7 @@ pub(super) fn make(spec: &Assertion, occasion: &Occasion<'_>) -> Result<Secret, 
         "exp".to_owned(),
         issued.saturating_add(spec.lifetime.as_secs()).into(),
     );
-    let signed = jsonwebtoken::encode(&header, &claims, &key.key);
+    let signed = jsonwebtoken::encode(&header, &claims, &key.signing);
     signed.map(Secret::new).map_err(|_| {
         invalid(
             &spec.key,
@@ -79,7 +79,7 @@ pub(super) fn make(spec: &Assertion, occasion: &Occasion<'_>) -> Result<Secret, 
 }
 
 struct Key {
-    key: EncodingKey,
+    signing: EncodingKey,
     id: Option<String>,
     issuer: Option<String>,
 }
@@ -99,7 +99,7 @@ impl Key {
                 let pem = unwrapped(value, "-----BEGIN")
                     .ok_or_else(|| invalid(&spec.key, "is neither a PEM private key nor base64 of one; store the whole file, from `-----BEGIN` to `-----END`"))?;
                 Ok(Self {
-                    key: rsa(&spec.key, &pem)?,
+                    signing: rsa(&spec.key, &pem)?,
                     id: None,
                     issuer: None,
                 })
@@ -109,7 +109,7 @@ impl Key {
                 let json = unwrapped(value, "{").ok_or_else(|| invalid(&spec.key, wanted))?;
                 let file: KeyFile = serde_json::from_str(&json).map_err(|_| invalid(&spec.key, "is JSON without the texts `client_email` and `private_key`; store the service account key file as it was downloaded"))?;
                 Ok(Self {
-                    key: rsa(&spec.key, &Zeroizing::new(file.private_key))?,
+                    signing: rsa(&spec.key, &Zeroizing::new(file.private_key))?,
                     id: file.private_key_id,
                     issuer: Some(file.client_email),
                 })

@@ -12,7 +12,7 @@ use super::endpoint::TokenRequest;
 use super::fault::ConnectFault;
 use super::rotation::Rotation;
 use super::source::{Auth, ClientAuthKind, Exchange, Grant, is_loopback};
-use super::template::{Place, percent_encode};
+use super::template::{Place, Template, percent_encode};
 use super::values::Values;
 use super::{ConnectorParts, chosen_client_auth};
 use crate::ports::Secret;
@@ -73,117 +73,113 @@ impl Trade<'_> {
         refresh_token: Option<&Secret>,
     ) -> Result<TokenRequest, ConnectFault> {
         let mut url = self.token_url(values)?;
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let mut params = Params::new();
-        let scope = self.exchange.scope.as_deref();
-        let assertion = |values| {
-            let spec = self
-                .exchange
-                .assertion
-                .as_ref()
-                .ok_or(ConnectFault::Internal)?;
-            let now = self.parts.clock.unix_seconds();
-            assertion::make(
-                spec,
-                &Occasion {
-                    values,
-                    token_url: url.as_str(),
-                    scope,
-                    user: self.user,
-                    now,
-                },
-            )
-        };
-        match self.exchange.grant {
-            Grant::ClientCredentials => push(&mut params, "grant_type", "client_credentials"),
-            Grant::AccountCredentials => push(&mut params, "grant_type", "account_credentials"),
-            Grant::RefreshToken => {
-                push(&mut params, "grant_type", "refresh_token");
-                push(
-                    &mut params,
-                    "refresh_token",
-                    refresh_token.map_or("", Secret::reveal),
-                );
-            }
-            Grant::JwtBearer => {
-                push(&mut params, "grant_type", JWT_BEARER);
-                push(&mut params, "assertion", assertion(values)?.reveal());
-            }
-            Grant::GithubApp => {
-                let bearer = Zeroizing::new(format!("Bearer {}", assertion(values)?.reveal()));
-                let mut value =
-                    HeaderValue::from_str(&bearer).map_err(|_| ConnectFault::Internal)?;
-                value.set_sensitive(true);
-                headers.insert(AUTHORIZATION, value);
-            }
-        }
-        match client_auth {
-            ClientAuthKind::Body => {
-                push(&mut params, "client_id", &self.client_id(values)?);
-                push(&mut params, "client_secret", &self.client_secret(values)?);
-            }
-            ClientAuthKind::Basic => {
-                let value = basic(&self.client_id(values)?, &self.client_secret(values)?);
-                let value = value.ok_or_else(|| ConnectFault::FieldInvalid {
-                    field: self
-                        .exchange
-                        .client_id
-                        .names()
-                        .chain(self.exchange.client_secret.names())
-                        .collect::<Vec<_>>()
-                        .join("`, `"),
-                    problem:
-                        "can't be used for HTTP Basic: a colon in the id or a control character"
-                            .to_owned(),
-                })?;
-                headers.insert(AUTHORIZATION, value);
-            }
-            ClientAuthKind::Certificate => {
-                push(&mut params, "client_id", &self.client_id(values)?);
-                push(&mut params, "client_assertion_type", JWT_CLIENT);
-                push(&mut params, "client_assertion", assertion(values)?.reveal());
-            }
-            ClientAuthKind::Federated => {
-                push(&mut params, "client_id", &self.client_id(values)?);
-                push(&mut params, "client_assertion_type", JWT_CLIENT);
-                push(
-                    &mut params,
-                    "client_assertion",
-                    self.platform_assertion(values).await?.reveal(),
-                );
-            }
-            ClientAuthKind::None => {}
-        }
-        let in_claim = self
-            .exchange
-            .assertion
-            .as_ref()
-            .is_some_and(|a| a.scope_claim);
-        if let Some(scope) = scope.filter(|_| !in_claim) {
-            push(&mut params, "scope", scope);
+        let mut draft = Draft::default();
+        draft
+            .headers
+            .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        self.grant(&mut draft, &url, values, refresh_token)?;
+        self.client_auth(&mut draft, client_auth, &url, values)
+            .await?;
+        let in_claim = self.exchange.assertion.as_ref();
+        let in_claim = in_claim.is_some_and(|a| a.scope_claim);
+        if let Some(scope) = self.exchange.scope.as_deref().filter(|_| !in_claim) {
+            draft.push("scope", scope);
         }
         for (name, template) in &self.exchange.params {
-            let value = template
-                .fill(Place::Plain, |n| values.get(n))
-                .map_err(ConnectFault::SecretMissing)?;
-            push(&mut params, name, &value);
+            draft.push(name, &filled(template, values)?);
         }
         let mut body = Zeroizing::new(String::new());
         if self.exchange.params_in_query {
             let mut query = Zeroizing::new(url.query().unwrap_or_default().to_owned());
-            encode(&params, &mut query);
+            encode(&draft.params, &mut query);
             url.set_query(Some(&query));
         } else {
-            encode(&params, &mut body);
+            encode(&draft.params, &mut body);
         }
         if self.exchange.grant != Grant::GithubApp {
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/x-www-form-urlencoded"),
-            );
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            draft.headers.insert(CONTENT_TYPE, form);
         }
-        Ok(TokenRequest { url, headers, body })
+        Ok(TokenRequest {
+            url,
+            headers: draft.headers,
+            body,
+        })
+    }
+
+    fn grant(
+        &self,
+        draft: &mut Draft,
+        url: &Url,
+        values: &Values,
+        refresh_token: Option<&Secret>,
+    ) -> Result<(), ConnectFault> {
+        match self.exchange.grant {
+            Grant::ClientCredentials => draft.push("grant_type", "client_credentials"),
+            Grant::AccountCredentials => draft.push("grant_type", "account_credentials"),
+            Grant::RefreshToken => {
+                draft.push("grant_type", "refresh_token");
+                draft.push("refresh_token", refresh_token.map_or("", Secret::reveal));
+            }
+            Grant::JwtBearer => {
+                draft.push("grant_type", JWT_BEARER);
+                draft.push("assertion", self.assertion(url, values)?.reveal());
+            }
+            Grant::GithubApp => {
+                let assertion = self.assertion(url, values)?;
+                let bearer = Zeroizing::new(format!("Bearer {}", assertion.reveal()));
+                let value = HeaderValue::from_str(&bearer);
+                let mut value = value.map_err(|_| ConnectFault::Internal)?;
+                value.set_sensitive(true);
+                draft.headers.insert(AUTHORIZATION, value);
+            }
+        }
+        Ok(())
+    }
+
+    async fn client_auth(
+        &self,
+        draft: &mut Draft,
+        kind: ClientAuthKind,
+        url: &Url,
+        values: &Values,
+    ) -> Result<(), ConnectFault> {
+        if kind == ClientAuthKind::None {
+            return Ok(());
+        }
+        let (id, secret) = (&self.exchange.client_id, &self.exchange.client_secret);
+        let client_id = filled(id, values)?;
+        if kind == ClientAuthKind::Basic {
+            let value = basic(&client_id, &filled(secret, values)?);
+            let value = value.ok_or_else(|| unusable_for_basic(id, secret))?;
+            draft.headers.insert(AUTHORIZATION, value);
+            return Ok(());
+        }
+        draft.push("client_id", &client_id);
+        if kind == ClientAuthKind::Body {
+            draft.push("client_secret", &filled(secret, values)?);
+            return Ok(());
+        }
+        let assertion = match kind {
+            ClientAuthKind::Federated => self.platform_assertion(values).await?,
+            _ => self.assertion(url, values)?,
+        };
+        draft.push("client_assertion_type", JWT_CLIENT);
+        draft.push("client_assertion", assertion.reveal());
+        Ok(())
+    }
+
+    fn assertion(&self, url: &Url, values: &Values) -> Result<Secret, ConnectFault> {
+        let spec = self.exchange.assertion.as_ref();
+        let spec = spec.ok_or(ConnectFault::Internal)?;
+        let occasion = Occasion {
+            values,
+            token_url: url.as_str(),
+            scope: self.exchange.scope.as_deref(),
+            user: self.user,
+            now: self.parts.clock.unix_seconds(),
+        };
+        assertion::make(spec, &occasion)
     }
 
     fn token_url(&self, values: &Values) -> Result<Url, ConnectFault> {
@@ -236,30 +232,35 @@ impl Trade<'_> {
         let assertion = platform.assertion(&audience).await;
         assertion.map_err(|e| ConnectFault::PlatformFailed(e.to_string()))
     }
+}
 
-    fn client_id(&self, values: &Values) -> Result<Zeroizing<String>, ConnectFault> {
-        let filled = self
-            .exchange
-            .client_id
-            .fill(Place::Plain, |n| values.get(n));
-        filled
-            .map(Zeroizing::new)
-            .map_err(ConnectFault::SecretMissing)
-    }
+/// A request in the making.
+#[derive(Default)]
+struct Draft {
+    headers: HeaderMap,
+    params: Params,
+}
 
-    fn client_secret(&self, values: &Values) -> Result<Zeroizing<String>, ConnectFault> {
-        let filled = self
-            .exchange
-            .client_secret
-            .fill(Place::Plain, |n| values.get(n));
-        filled
-            .map(Zeroizing::new)
-            .map_err(ConnectFault::SecretMissing)
+impl Draft {
+    fn push(&mut self, name: &str, value: &str) {
+        let value = Zeroizing::new(value.to_owned());
+        self.params.push((name.to_owned(), value));
     }
 }
 
-fn push(params: &mut Params, name: &str, value: &str) {
-    params.push((name.to_owned(), Zeroizing::new(value.to_owned())));
+fn filled(template: &Template, values: &Values) -> Result<Zeroizing<String>, ConnectFault> {
+    let text = template.fill(Place::Plain, |name| values.get(name));
+    text.map(Zeroizing::new)
+        .map_err(ConnectFault::SecretMissing)
+}
+
+fn unusable_for_basic(id: &Template, secret: &Template) -> ConnectFault {
+    let names: Vec<&str> = id.names().chain(secret.names()).collect();
+    ConnectFault::FieldInvalid {
+        field: names.join("`, `"),
+        problem: "can't be used for HTTP Basic: a colon in the id or a control character"
+            .to_owned(),
+    }
 }
 
 /// `application/x-www-form-urlencoded`, everything but unreserved characters percent-encoded once.

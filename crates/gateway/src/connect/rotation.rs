@@ -48,17 +48,16 @@ impl Rotation {
             return;
         }
         self.note(used, new);
-        let mut pauses = PAUSES.iter();
-        loop {
+        for pause in PAUSES {
             match store.write(name, new.clone()).await {
                 Ok(()) => return self.saved(new),
-                Err(error) => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(*pause).await,
-                    None => {
-                        tracing::error!(secret = name, %error, "a new refresh token could not be saved; it is kept in memory and lost when this process ends: repair the store's write permission at once");
-                        return;
-                    }
-                },
+                Err(_) => tokio::time::sleep(pause).await,
+            }
+        }
+        match store.write(name, new.clone()).await {
+            Ok(()) => self.saved(new),
+            Err(error) => {
+                tracing::error!(secret = name, %error, "a new refresh token could not be saved; it is kept in memory and lost when this process ends: repair the store's write permission at once");
             }
         }
     }
@@ -76,7 +75,7 @@ impl Rotation {
                     tracing::info!(secret = name, "the new refresh token is saved now");
                 }
                 Err(error) => {
-                    tracing::error!(secret = name, %error, "the new refresh token still can't be saved")
+                    tracing::error!(secret = name, %error, "the new refresh token still can't be saved");
                 }
             }
         }

@@ -224,10 +224,10 @@ mod tests {
 
     #[test]
     fn margins_leave_a_short_lived_token_usable() {
-        let margin = (Duration::from_secs(60), Duration::from_secs(600));
+        let margin = (Duration::from_mins(1), Duration::from_mins(10));
         assert_eq!(clamp(margin, Duration::from_hours(1)), margin);
         assert_eq!(
-            clamp(margin, Duration::from_secs(60)),
+            clamp(margin, Duration::from_mins(1)),
             (Duration::from_secs(15), Duration::from_secs(30))
         );
         assert_eq!(

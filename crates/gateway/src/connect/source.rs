@@ -14,6 +14,7 @@ use crate::egress::TlsFloor;
 
 mod auth;
 mod host;
+mod oauth2;
 mod read;
 #[cfg(test)]
 mod tests;

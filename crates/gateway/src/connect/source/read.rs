@@ -101,13 +101,10 @@ impl<'d> Reader<'d> {
         );
         let response_headers = self.response_headers(&map);
         let limits = self.texts(&map, "limits");
-        let auth = match map.get("auth") {
-            Some(node) => self.auth(node),
-            None => {
-                self.missing(&map, "auth");
-                None
-            }
-        };
+        if map.get("auth").is_none() {
+            self.missing(&map, "auth");
+        }
+        let auth = map.get("auth").and_then(|node| self.auth(node));
         Some(Source {
             id: id?.value,
             name: name?.value,
