@@ -373,7 +373,7 @@ impl Inner {
 
     /// Tries in the background to save a refresh token that could not be saved.
     fn save_rotation(self: &Arc<Self>) {
-        if !self.rotation.unsaved() {
+        if !self.rotation.due_to_save() {
             return;
         }
         let Some(exchange) = &self.source.auth.exchange else {

@@ -1,12 +1,14 @@
 //! Refresh tokens that change with their use: the newest one is never lost while this process lives.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::ports::{Secret, SecretStore};
 
 /// Pauses before the second and third attempt to save a token.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// The least time between two later attempts, so that a store that is down is not flooded.
+const BETWEEN_SAVES: Duration = Duration::from_secs(1);
 /// How many used tokens are remembered, to recognize a stale read of the store.
 const REMEMBERED: usize = 8;
 
@@ -22,6 +24,8 @@ struct State {
     newest: Option<Secret>,
     /// Whether `newest` is not in the store.
     unsaved: bool,
+    /// When saving it was tried again.
+    tried: Option<Instant>,
 }
 
 impl Rotation {
@@ -81,9 +85,18 @@ impl Rotation {
         }
     }
 
-    /// Whether a token waits to be saved.
-    pub(super) fn unsaved(&self) -> bool {
-        self.state().unsaved
+    /// Whether a token waits to be saved and was not tried again within the last second.
+    pub(super) fn due_to_save(&self) -> bool {
+        let mut state = self.state();
+        let now = Instant::now();
+        let rested = state
+            .tried
+            .is_none_or(|at| now.duration_since(at) >= BETWEEN_SAVES);
+        if !state.unsaved || !rested {
+            return false;
+        }
+        state.tried = Some(now);
+        true
     }
 
     fn note(&self, used: &Secret, new: &Secret) {

@@ -144,3 +144,22 @@ fn every_shipped_source_loads_and_is_in_the_folder_of_its_id() {
     }
     assert!(seen >= 7);
 }
+
+proptest::proptest! {
+    #[test]
+    fn never_panics_on_a_damaged_file(at in 0_usize..2000, length in 0_usize..40, put in ".{0,6}") {
+        for text in [
+            include_str!("../../../../../rules/outlook-cal/source.yaml"),
+            include_str!("../../../../../rules/salesforce/source.yaml"),
+            include_str!("../../../../../rules/gcal/source.yaml"),
+        ] {
+            let characters: Vec<char> = text.chars().collect();
+            let start = at % characters.len();
+            let end = (start + length).min(characters.len());
+            let damaged: String = characters[..start].iter().copied().chain(put.chars()).chain(characters[end..].iter().copied()).collect();
+            if let Err(problems) = load(&damaged) {
+                proptest::prop_assert!(problems.iter().any(|p| p.span.line > 0), "no place is told");
+            }
+        }
+    }
+}
