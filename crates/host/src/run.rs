@@ -46,8 +46,7 @@ pub struct Prepared {
 /// # Errors
 /// Every problem found, as text for the operator.
 pub fn prepare(built_in: &BuiltIn, environment: &Environment) -> Result<Prepared, Vec<String>> {
-    let config = Config::read(environment)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let config = Config::read(environment).map_err(|problems| texts(&problems))?;
     logs::start(&config.log);
     hushgate_gateway::panics::quiet();
     let store = open_store(&config, environment)?;

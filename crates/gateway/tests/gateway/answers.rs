@@ -94,7 +94,10 @@ async fn passes_checked_headers_only() {
         header_of(&reply, "link"),
         Some("</v1/users?page=2>; rel=\"next\"")
     );
-    let all = format!("{:?}", reply.headers());
+    let mut headers = reply.headers().clone();
+    headers.remove("x-hushgate-request-id");
+    headers.remove("x-hushgate-rules");
+    let all = format!("{headers:?}");
     assert!(!all.contains("ada") && !all.contains("evil"), "{all}");
 }
 

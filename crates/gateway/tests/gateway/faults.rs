@@ -165,7 +165,6 @@ impl SecretStore for Failing {
 
 #[tokio::test]
 async fn failing_stores_and_panics_refuse_with_their_cause() {
-    hushgate_gateway::panics::quiet();
     let upstream = Upstream::answering(json("{}")).await;
     for (store, code) in [
         (Failing::Unavailable, "store-unavailable"),

@@ -35,8 +35,8 @@ async fn every_bad_token_gets_one_indistinguishable_answer() {
         let reply = get("/v1/users").token(&token).to(&gateway).await;
         check_refusal(&reply, "token-invalid");
         let mut headers = reply.headers().clone();
-        let id = headers.remove("x-hushgate-request-id").unwrap();
-        let body = text_of(&reply).replace(id.to_str().unwrap(), "ID");
+        headers.remove("x-hushgate-request-id").unwrap();
+        let body = text_of(&reply);
         answers.push((reply.status(), headers, body));
     }
     assert!(

@@ -8,11 +8,11 @@ use hushgate_gateway::ports::PortFuture;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-pub const ISSUER: &str = "https://issuer.example.com";
-pub const AUDIENCE: &str = "https://sample.gw.example.com";
-pub const SUBJECT: &str = "workload-1";
+pub(crate) const ISSUER: &str = "https://issuer.example.com";
+pub(crate) const AUDIENCE: &str = "https://sample.gw.example.com";
+pub(crate) const SUBJECT: &str = "workload-1";
 
-pub const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 issuers:
   - issuer: https://issuer.example.com
     algorithms: [ES256]
@@ -31,8 +31,8 @@ clients:
 "#;
 
 /// Serves the issuer's keys, or fails.
-pub struct Keys {
-    pub available: bool,
+pub(crate) struct Keys {
+    pub(crate) available: bool,
 }
 
 impl KeySource for Keys {
@@ -55,7 +55,7 @@ impl KeySource for Keys {
     }
 }
 
-pub fn token_with(change: impl FnOnce(&mut Value)) -> String {
+pub(crate) fn token_with(change: impl FnOnce(&mut Value)) -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
@@ -69,6 +69,6 @@ pub fn token_with(change: impl FnOnce(&mut Value)) -> String {
     encode(&header, &claims, &key).unwrap()
 }
 
-pub fn token() -> String {
+pub(crate) fn token() -> String {
     token_with(|_| ())
 }

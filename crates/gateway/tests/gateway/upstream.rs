@@ -10,15 +10,15 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it arrived.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
-    pub method: String,
-    pub target: String,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Seen {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(n, _)| n.eq_ignore_ascii_case(name))
@@ -28,7 +28,7 @@ impl Seen {
 
 /// What the source does, step by step, before it closes the connection.
 #[derive(Debug, Clone)]
-pub enum Step {
+pub(crate) enum Step {
     Send(Vec<u8>),
     Wait(Duration),
     /// Does nothing until the other side closes.
@@ -38,14 +38,14 @@ pub enum Step {
 type Script = dyn Fn(&Seen) -> Vec<Step> + Send + Sync;
 
 /// Also a token endpoint, at `/oauth/token`, whose tokens are `tok1`, `tok2`, …; its calls are not noted.
-pub struct Upstream {
-    pub address: SocketAddr,
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     abandoned: Arc<AtomicUsize>,
 }
 
 impl Upstream {
-    pub async fn start(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -72,16 +72,16 @@ impl Upstream {
     }
 
     /// Always answers this.
-    pub async fn answering(answer: Vec<u8>) -> Self {
+    pub(crate) async fn answering(answer: Vec<u8>) -> Self {
         Self::start(move |_| vec![Step::Send(answer.clone())]).await
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// How many hanging conversations the other side has left.
-    pub fn abandoned(&self) -> usize {
+    pub(crate) fn abandoned(&self) -> usize {
         self.abandoned.load(Ordering::SeqCst)
     }
 }
@@ -159,7 +159,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
 }
 
 /// A whole answer with these extra header lines.
-pub fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut text = format!(
         "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n",
@@ -175,6 +175,6 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> 
 }
 
 /// A successful JSON answer.
-pub fn json(body: &str) -> Vec<u8> {
+pub(crate) fn json(body: &str) -> Vec<u8> {
     answer(200, &[("content-type", "application/json")], body)
 }

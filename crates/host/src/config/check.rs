@@ -34,17 +34,17 @@ pub(super) fn problems(environment: &Environment) -> Vec<ConfigError> {
             });
         }
     }
+    // Other programs may have variables of this prefix; only what looks like a slip is a problem.
     let unknown = environment
         .keys()
         .filter(|n| n.starts_with("HUSHGATE_") && !VARIABLES.iter().any(|v| v.name == n.as_str()));
     for name in unknown {
-        problems.push(ConfigError {
-            variable: name.clone(),
-            problem: format!(
-                "there is no such variable; did you mean `{}`?",
-                nearest(name)
-            ),
-        });
+        if let Some(meant) = nearest(name) {
+            problems.push(ConfigError {
+                variable: name.clone(),
+                problem: format!("there is no such variable; did you mean `{meant}`?"),
+            });
+        }
     }
     problems
 }
@@ -203,13 +203,14 @@ fn one_of(value: &str, allowed: &[&str]) -> Verdict {
     }
 }
 
-fn nearest(name: &str) -> &'static str {
+fn nearest(name: &str) -> Option<&'static str> {
+    const SLIPS: usize = 2;
     VARIABLES
         .iter()
-        .map(|v| v.name)
-        .filter(|n| n.starts_with("HUSHGATE_"))
-        .min_by_key(|known| distance(known, name))
-        .unwrap_or_default()
+        .map(|v| (distance(v.name, name), v.name))
+        .filter(|(distance, _)| *distance <= SLIPS)
+        .min()
+        .map(|(_, known)| known)
 }
 
 /// Levenshtein distance of two short texts.

@@ -33,6 +33,7 @@ fn tells_every_problem_at_once_and_no_value() {
         ("HUSHGATE_SECRETS", "vault:geheim"),
         ("HUSHGATE_MAX_IN_FLIGHT", "0"),
         ("HUSHGATE_RULE", "x"),
+        ("HUSHGATE_OF_ANOTHER_PROGRAM", "x"),
     ]);
     assert_eq!(found.len(), 6, "{found:#?}");
     assert!(found.iter().all(|f| !f.contains("geheim")));
