@@ -44,11 +44,8 @@ const KNOWN: &[(Name, &str, &str)] = &[
         "x-hushgate-target-query",
         "x-psoxy-targetquery",
     ),
-    (
-        Name::Pseudonyms,
-        "x-hushgate-pseudonym-implementation",
-        "x-psoxy-pseudonym-implementation",
-    ),
+    // Only the reference has versions to choose from, so there is no name of ours.
+    (Name::Pseudonyms, "", "x-psoxy-pseudonym-implementation"),
     (
         Name::SkipSanitizer,
         "x-hushgate-skip-sanitizer",

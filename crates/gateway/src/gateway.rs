@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use http::HeaderMap;
 use hushgate_rules::endpoint::RuleSet;
 use hushgate_rules::pseudonym;
 
@@ -154,7 +155,8 @@ impl Gateway {
             record,
         )
         .await?;
-        Ok(Reply::sanitized(sanitized, &record.id).compress_for(&inbound.headers))
+        let reply = Reply::sanitized(sanitized, &record.id);
+        compress(reply, &inbound.headers).await
     }
 
     fn refused(&self, refusal: &Refusal, record: &Record) -> Reply {
@@ -192,6 +194,22 @@ fn check_transport(inbound: &Inbound) -> Result<(), Refusal> {
             "`x-forwarded-proto` is not https",
         ))
     }
+}
+
+/// Large bodies are compressed on a thread of their own, so that others don't wait.
+async fn compress(reply: Reply, request: &HeaderMap) -> Result<Reply, Refusal> {
+    if reply.body().len() <= sanitize::LARGE {
+        return Ok(reply.compress_for(request));
+    }
+    let request = request.clone();
+    tokio::task::spawn_blocking(move || reply.compress_for(&request))
+        .await
+        .map_err(|_| {
+            Refusal::new(
+                Cause::Internal,
+                "a panic; its place was logged before this line",
+            )
+        })
 }
 
 fn out_of_time(phase: Phase) -> Refusal {

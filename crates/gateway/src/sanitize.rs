@@ -13,7 +13,7 @@ use crate::refusal::{Cause, Refusal};
 use crate::upstream::{Media, Received};
 
 /// Bodies above this many bytes are sanitized on a thread of their own, so that others don't wait.
-const LARGE: usize = 256 << 10;
+pub(crate) const LARGE: usize = 256 << 10;
 
 /// A body that may leave, with its status and headers. Only [`sanitize`] makes one.
 #[derive(Debug)]

@@ -17,7 +17,8 @@ pub(crate) use link::{OwnTarget, rewrite as rewrite_links};
 pub(crate) use media::Media;
 
 /// A call that was admitted and carries its credential. Only [`crate::send`] makes one.
-#[derive(Debug)]
+///
+/// It has no `Debug`, since everything in it is secret or identifies somebody; so has [`Received`].
 pub(crate) struct Outbound {
     /// The method.
     pub(crate) method: Method,
@@ -30,7 +31,6 @@ pub(crate) struct Outbound {
 }
 
 /// What the source answered, after decoding; nothing of it may leave unsanitized.
-#[derive(Debug)]
 pub(crate) struct Received {
     /// A 2xx status, or 304.
     pub(crate) status: StatusCode,
@@ -45,7 +45,6 @@ pub(crate) struct Received {
 }
 
 /// An answer in one of the ways the gateway treats differently.
-#[derive(Debug)]
 pub(crate) enum Answer {
     /// A success, to be sanitized.
     Success(Received),

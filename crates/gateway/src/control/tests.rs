@@ -121,6 +121,8 @@ fn never_skips_the_sanitizer() {
 fn refuses_unknown_control_headers_without_repeating_their_name() {
     let detail = read(false, &[("x-hushgate-ada-lovelace", "1")]).unwrap_err();
     assert!(!detail.contains("lovelace"), "{detail}");
-    assert!(read(true, &[("x-hushgate-pseudonym-implementation", "v0.3")]).is_err());
+    assert!(read(true, &[("x-hushgate-pseudonym-implementation", "v0.4")]).is_err());
+    assert!(read(true, &[("x-psoxy-pseudonym-implementation", "v0.3")]).is_err());
+    assert!(read(false, &[("x-psoxy-pseudonym-implementation", "v0.4")]).is_err());
     assert!(read(true, &[("x-psoxy-pseudonym-implementation", "v0.4")]).is_ok());
 }

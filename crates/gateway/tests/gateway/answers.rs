@@ -301,24 +301,28 @@ async fn decodes_what_the_source_compressed_and_bounds_what_comes_out() {
 
 #[tokio::test]
 async fn compresses_for_callers_that_take_it() {
-    let many = format!(
-        r#"{{"users":[{}]}}"#,
-        vec![r#"{"id":"u-17"}"#; 500].join(",")
-    );
-    let upstream = Upstream::answering(json(&many)).await;
-    let gateway = Bench::default().before(&upstream);
-    let plain = get("/v1/users").to(&gateway).await;
-    let packed = get("/v1/users")
-        .header("accept-encoding", "br, gzip")
-        .to(&gateway)
-        .await;
-    assert_eq!(header_of(&packed, "content-encoding"), Some("gzip"));
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(&packed.body()[..])
-        .take(1 << 20)
-        .read_to_string(&mut text)
-        .unwrap();
-    assert_eq!(text, text_of(&plain));
+    // The second is large enough to be treated on a thread of its own.
+    for count in [500, 22_000] {
+        let many = format!(
+            r#"{{"users":[{}]}}"#,
+            vec![r#"{"id":"u-17"}"#; count].join(",")
+        );
+        let upstream = Upstream::answering(json(&many)).await;
+        let gateway = Bench::default().before(&upstream);
+        let plain = get("/v1/users").to(&gateway).await;
+        let packed = get("/v1/users")
+            .header("accept-encoding", "br, gzip")
+            .to(&gateway)
+            .await;
+        assert_eq!(json_of(&plain)["users"].as_array().unwrap().len(), count);
+        assert_eq!(header_of(&packed, "content-encoding"), Some("gzip"));
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&packed.body()[..])
+            .take(64 << 20)
+            .read_to_string(&mut text)
+            .unwrap();
+        assert!(text == text_of(&plain));
+    }
 }
 
 #[tokio::test]
