@@ -8,6 +8,7 @@ mod param;
 mod path;
 mod percent;
 mod query;
+mod reach;
 mod reverse;
 mod template;
 mod token;

@@ -6,6 +6,7 @@ mod bulk;
 mod check;
 mod detect;
 mod diagnostic;
+mod locate;
 mod read;
 mod rest;
 mod schema;
@@ -129,7 +130,7 @@ pub(crate) fn read(
 fn finish(mut found: Diagnostics, tree: Option<&tree::Node>) -> Vec<Diagnostic> {
     if let Some(tree) = tree {
         for finding in found.list_mut() {
-            finding.path = tree::path_to(tree, finding.span);
+            finding.path = locate::path_to(tree, finding.span);
         }
     }
     found.into_vec()

@@ -1,10 +1,17 @@
 //! Reading rule files: encodings, limits, words that YAML might mistake, and hostile texts.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hushgate_rules::endpoint::RuleSet;
 use hushgate_rules::language::{LoadOptions, MAX_RULES_BYTES, RuleFile, RuleKind, parse};
 use proptest::prelude::*;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 const RULES: &str = "\
@@ -110,12 +117,12 @@ fn refuses_bombs_and_damaged_encodings() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let inner = vec![format!("*a{}", level - 1); 10].join(", ");
-        laughs.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+        writeln!(laughs, "a{level}: &a{level} [{inner}]").unwrap();
     }
     assert_eq!(codes(&laughs), ["too-complex"]);
     let mut ladder = "a0: &a0 [x]\n".to_owned();
     for level in 1..5000 {
-        ladder.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+        writeln!(ladder, "a{level}: &a{level} [*a{}]", level - 1).unwrap();
     }
     assert_eq!(codes(&ladder), ["too-complex"]);
     assert_eq!(codes(&"[".repeat(5000)), ["yaml-syntax"]);
@@ -183,10 +190,8 @@ fn loads_a_rule_file_with_everything() {
     let text = include_str!("everything.yaml");
     let (rules, found) = RuleSet::load("everything.yaml", text, LoadOptions::default())
         .unwrap_or_else(|found| {
-            panic!(
-                "{}",
-                found.iter().map(|it| format!("{it}\n")).collect::<String>()
-            )
+            let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+            panic!("{}", lines.join("\n"))
         });
     assert_eq!(rules.endpoints().len(), 5);
     assert_eq!(

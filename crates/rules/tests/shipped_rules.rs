@@ -27,3 +27,13 @@ fn every_shipped_rule_file_loads() {
     }
     assert!(loaded > 0, "no rule files in {}", rules.display());
 }
+
+#[test]
+fn the_documented_example_loads_without_a_finding() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, after) = page.split_once("```yaml\n").unwrap();
+    let (example, _) = after.split_once("```").unwrap();
+    let (_, found) = RuleSet::load("example", example, LoadOptions::default()).unwrap();
+    assert!(found.is_empty(), "{found:?}");
+}

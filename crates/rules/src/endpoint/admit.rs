@@ -123,7 +123,7 @@ impl Endpoint {
 
     fn admit_query(&self, query: &CallQuery) -> Result<(), NotAdmitted> {
         for pair in query.pairs() {
-            let name = pair.name.to_lowercase();
+            let name = pair.name.to_ascii_lowercase();
             if self
                 .query_names
                 .as_ref()
@@ -136,7 +136,7 @@ impl Endpoint {
             let mut values = query
                 .pairs()
                 .iter()
-                .filter(|pair| pair.name.to_lowercase() == *name)
+                .filter(|pair| pair.name.to_ascii_lowercase() == *name)
                 .filter_map(|pair| pair.value.as_deref())
                 .peekable();
             let missing = schema.required && values.peek().is_none();

@@ -86,7 +86,7 @@ impl Endpoint {
             query_names: spec
                 .allowed_query_params
                 .as_ref()
-                .map(|names| names.iter().map(|name| name.to_lowercase()).collect()),
+                .map(|names| names.iter().map(|name| name.to_ascii_lowercase()).collect()),
             query_schemas,
             body,
             headers: spec
@@ -145,7 +145,7 @@ impl Endpoint {
 
     /// Whether tokens in this query parameter are turned back.
     pub(super) fn declares_query(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
+        let name = name.to_ascii_lowercase();
         let listed = self
             .query_names
             .as_ref()
@@ -332,11 +332,11 @@ fn query_schemas(
 ) -> Vec<(String, Param)> {
     let mut schemas = Vec::new();
     for (name, schema) in &spec.query_param_schemas {
-        let lower = name.to_lowercase();
+        let lower = name.to_ascii_lowercase();
         let listed = spec
             .allowed_query_params
             .as_ref()
-            .is_none_or(|names| names.iter().any(|own| own.to_lowercase() == lower));
+            .is_none_or(|names| names.iter().any(|own| own.to_ascii_lowercase() == lower));
         if !listed {
             found.warning(
                 "unknown-parameter",

@@ -1,5 +1,6 @@
 //! Rules that can be used and are probably not what was meant.
 
+use super::reach;
 use super::template::Template;
 use crate::language::{Diagnostics, EndpointSpec, LoadOptions, RestRules};
 
@@ -9,6 +10,9 @@ pub(super) fn check(rules: &RestRules, options: LoadOptions, found: &mut Diagnos
         for endpoint in &rules.endpoints {
             open_ends(endpoint, found);
         }
+    }
+    for endpoint in &rules.endpoints {
+        reach::check(endpoint, &rules.definitions, found);
     }
     overlaps(rules, found);
 }

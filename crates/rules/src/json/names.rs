@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use hashbrown::HashTable;
 
+use super::string;
 use super::symbols::Symbols;
 
 /// The key of a node without a name: the root, or an array element.
@@ -37,8 +38,7 @@ struct Entry<'t> {
 }
 
 impl<'t> Entry<'t> {
-    fn new(text: Cow<'t, str>, indexed: bool) -> Self {
-        let plain = super::string::scan(text.as_bytes(), 0) == text.len();
+    fn new(text: Cow<'t, str>, plain: bool, indexed: bool) -> Self {
         Self {
             text,
             plain,
@@ -54,11 +54,10 @@ impl<'t> Entry<'t> {
 impl<'t> Names<'t> {
     pub(super) fn new(symbols: &'t Symbols) -> Self {
         let names = symbols.entries();
-        let mut entries: Vec<_> = names
+        let entries: Vec<_> = names
             .iter()
-            .map(|name| Entry::new(Cow::Borrowed(&*name.text), name.indexed))
+            .map(|name| Entry::new(Cow::Borrowed(&*name.text), name.plain, name.indexed))
             .collect();
-        entries[NO_KEY as usize].plain = false;
         let known = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         Self {
             symbols,
@@ -88,7 +87,8 @@ impl<'t> Names<'t> {
             return key;
         }
         let key = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry::new(name, false));
+        let plain = string::is_plain(&name);
+        self.entries.push(Entry::new(name, plain, false));
         let entries = &self.entries;
         self.unknown
             .insert_unique(hash, key, |&key| hasher.hash(&entries[key as usize].text));

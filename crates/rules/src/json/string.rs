@@ -31,6 +31,11 @@ pub(super) fn scan(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// True if a text needs no escapes as a JSON string.
+pub(super) fn is_plain(text: &str) -> bool {
+    scan(text.as_bytes(), 0) == text.len()
+}
+
 /// The position after the escape that begins with the backslash at `at`; `None` if it is not one.
 pub(super) fn skip_escape(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes.get(at + 1)? {

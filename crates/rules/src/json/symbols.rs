@@ -4,6 +4,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::string;
+
 /// A member name that some rule mentions. Valid with the [`Symbols`] that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sym(u32);
@@ -30,6 +32,9 @@ pub struct Symbols {
 #[derive(Debug)]
 pub(super) struct Name {
     pub(super) text: Box<str>,
+    /// Spelled in JSON as it is, without escapes.
+    pub(super) plain: bool,
+    /// Documents record the places of this name.
     pub(super) indexed: bool,
 }
 
@@ -45,6 +50,7 @@ impl Symbols {
         // Key 0 stands for "no name": array elements and the root.
         let none = Name {
             text: Box::from(""),
+            plain: false,
             indexed: false,
         };
         Self {
@@ -63,6 +69,7 @@ impl Symbols {
         let key = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.names.push(Name {
             text: name.into(),
+            plain: string::is_plain(name),
             indexed: false,
         });
         let (names, hasher) = (&self.names, &self.hasher);

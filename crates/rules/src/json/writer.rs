@@ -2,8 +2,8 @@
 
 use super::document::{Cursor, Document, ESCAPED, Kind, NodeId, OWNED};
 use super::string::{write_canonical, write_escaped};
-use super::view::NumberView;
-use super::view::View;
+use super::view::{NumberView, View};
+use crate::java_number::java_double_text;
 
 impl Document<'_> {
     /// The document as compact JSON.
@@ -92,14 +92,15 @@ impl Document<'_> {
     }
 }
 
+/// Writes a number; one beyond the range of a float as the string that Java writes for it.
 fn write_number(number: NumberView<'_>, out: &mut Vec<u8>) {
-    let text = number.text();
-    let is_finite = number.is_integer() || number.as_f64().is_finite();
-    if !is_finite {
-        out.push(b'"');
+    if number.is_integer() {
+        out.extend_from_slice(number.text().as_bytes());
+        return;
     }
-    out.extend_from_slice(text.as_bytes());
-    if !is_finite {
-        out.push(b'"');
-    }
+    let value = number.as_f64();
+    let quote: &[u8] = if value.is_finite() { b"" } else { b"\"" };
+    out.extend_from_slice(quote);
+    out.extend_from_slice(java_double_text(value).as_bytes());
+    out.extend_from_slice(quote);
 }

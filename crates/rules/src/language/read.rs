@@ -149,13 +149,11 @@ impl Reader<'_> {
         mut read: impl FnMut(&mut Self, &Node) -> Option<T>,
     ) -> Vec<T> {
         self.no_tag(node, what);
-        match &node.kind {
-            Kind::List(items) => items.iter().filter_map(|item| read(self, item)).collect(),
-            _ => {
-                self.wrong_type(node, what, "a list");
-                Vec::new()
-            }
+        if let Kind::List(items) = &node.kind {
+            return items.iter().filter_map(|item| read(self, item)).collect();
         }
+        self.wrong_type(node, what, "a list");
+        Vec::new()
     }
 
     /// The members of a mapping with free keys, those that could be read.

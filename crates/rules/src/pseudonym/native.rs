@@ -5,7 +5,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aes_siv::siv::Aes256Siv;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -15,12 +14,12 @@ use zeroize::Zeroizing;
 use super::Purpose;
 use super::error::KeyError;
 use super::key_text;
+use super::siv::{Siv, TAG_BYTES};
 
 /// Length of a hash in bytes.
 pub(super) const HASH_BYTES: usize = 32;
 /// Length of what precedes the ciphertext: hash, generation number, SIV tag.
 const HEADER_BYTES: usize = HASH_BYTES + 1;
-const TAG_BYTES: usize = 16;
 /// Plaintexts are padded to a multiple of this, so that a token tells little about the length of a name.
 const PAD_BYTES: usize = 16;
 const EXTRACT_SALT: &[u8] = b"hushgate pseudonym v1";
@@ -167,12 +166,8 @@ impl Derived {
         };
         let seal_keys = |generation: &Generation| {
             let keys = Purpose::ALL.map(|purpose| {
-                SealKey(derive(
-                    &generation.master,
-                    "seal",
-                    purpose.label(),
-                    recipient,
-                ))
+                let label = purpose.label();
+                SealKey::new(&derive(&generation.master, "seal", label, recipient))
             });
             (generation.number, keys)
         };
@@ -232,28 +227,27 @@ impl KeyedHash {
 }
 
 /// AES-256-SIV (RFC 5297): 32 bytes for the tag, 32 for the encryption.
-pub(super) struct SealKey(pub(super) Zeroizing<[u8; 64]>);
+pub(super) struct SealKey(Siv);
 
 impl SealKey {
+    pub(super) fn new(key: &Zeroizing<[u8; 64]>) -> Self {
+        Self(Siv::new(key))
+    }
+
     /// Appends tag and ciphertext.
     pub(super) fn encrypt(&self, associated: &[&[u8]], plaintext: Vec<u8>, out: &mut Vec<u8>) {
         let mut buffer = plaintext;
-        let mut siv = Aes256Siv::new((&*self.0).into());
-        let tag = siv.encrypt_inout_detached(associated, buffer.as_mut_slice().into());
-        // Only more than 126 pieces of associated data are refused, and there are two.
-        let Ok(tag) = tag else {
-            unreachable!("two pieces of associated data are allowed")
-        };
+        let tag = self.0.seal(associated, &mut buffer);
         out.extend_from_slice(&tag);
         out.extend_from_slice(&buffer);
     }
 
     pub(super) fn decrypt(&self, associated: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
-        if sealed.len() < TAG_BYTES {
-            return None;
-        }
-        let mut siv = Aes256Siv::new((&*self.0).into());
-        siv.decrypt(associated, sealed).ok()
+        let (tag, text) = sealed.split_first_chunk::<TAG_BYTES>()?;
+        let mut plaintext = text.to_vec();
+        self.0
+            .open(associated, *tag, &mut plaintext)
+            .then_some(plaintext)
     }
 }
 

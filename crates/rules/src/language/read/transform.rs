@@ -191,10 +191,29 @@ impl Reader<'_> {
             _ => {}
         }
         TransformKind::TextDigest {
-            keywords: self.field_texts(fields, "keywords"),
+            keywords: self.keywords(fields),
             is_json_escaped,
             json_path_to_process_when_escaped: inner,
         }
+    }
+
+    /// Words to count. Texts are cut into words of ASCII letters, digits and `_`, so others never occur.
+    fn keywords(&mut self, fields: &Fields<'_>) -> Vec<Spanned<String>> {
+        let words = self.field_texts(fields, "keywords");
+        for word in &words {
+            let whole = word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if !whole || word.is_empty() {
+                self.found.warning(
+                    "keyword-never-counted",
+                    word.span,
+                    format!("`{}` is not one word, so it is never counted", shown(word)),
+                    "write single words of ASCII letters, digits and `_`",
+                );
+            }
+        }
+        words
     }
 
     fn delimiter(&mut self, fields: &Fields<'_>) -> Delimiter {
@@ -221,7 +240,7 @@ impl Reader<'_> {
         );
         let kind = if name == "textDigest" {
             AugmentKind::TextDigest {
-                keywords: self.field_texts(&fields, "keywords"),
+                keywords: self.keywords(&fields),
             }
         } else {
             // Under compatibility, compiling warns.

@@ -42,7 +42,7 @@ fn run(file: &str, key_size: Option<u64>, mut check: impl FnMut(&Value, &Value))
 fn aes_siv_agrees_with_wycheproof() {
     // Only 512-bit keys (AES-256-SIV) are used; the smaller ones of the file are other algorithms.
     let count = run("aes_siv_cmac_test.json", Some(512), |_, case| {
-        let key = SealKey(Zeroizing::new(bytes(&case["key"]).try_into().unwrap()));
+        let key = SealKey::new(&Zeroizing::new(bytes(&case["key"]).try_into().unwrap()));
         let (aad, plain, sealed) = (bytes(&case["aad"]), bytes(&case["msg"]), bytes(&case["ct"]));
         let valid = case["result"] == "valid";
         let opened = key.decrypt(&[&aad], &sealed);
