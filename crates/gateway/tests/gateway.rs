@@ -1,5 +1,11 @@
 //! The life of a request, in process: a real source on loopback, real tokens, a real rule file.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 #[path = "gateway/issuer.rs"]
 mod issuer;
 #[path = "gateway/support.rs"]

@@ -2,6 +2,13 @@
 //!
 //! A test program of its own, since the log is one for the whole process.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, in its helpers too, and holds a table"
+)]
+
 #[path = "gateway/issuer.rs"]
 mod issuer;
 #[path = "gateway/support.rs"]

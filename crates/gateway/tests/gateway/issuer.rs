@@ -12,7 +12,7 @@ pub(crate) const ISSUER: &str = "https://issuer.example.com";
 pub(crate) const AUDIENCE: &str = "https://sample.gw.example.com";
 pub(crate) const SUBJECT: &str = "workload-1";
 
-pub(crate) const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r"
 issuers:
   - issuer: https://issuer.example.com
     algorithms: [ES256]
@@ -28,7 +28,7 @@ clients:
     identity: {issuer: https://issuer.example.com, subject: workload-3, audience: https://sample.gw.example.com}
     sources: [sample]
     ip_allow: [198.51.100.0/24]
-"#;
+";
 
 /// Serves the issuer's keys, or fails.
 pub(crate) struct Keys {

@@ -166,7 +166,9 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8
         body.len()
     );
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        for piece in [name, ": ", value, "\r\n"] {
+            text.push_str(piece);
+        }
     }
     let mut bytes = text.into_bytes();
     bytes.extend_from_slice(b"\r\n");
