@@ -49,8 +49,8 @@ impl<'a> MakeWriter<'a> for Sink {
     }
 }
 
-#[tokio::test]
-async fn writes_one_line_per_request_without_anything_that_was_sent() {
+/// Collects all lines, of every level and crate, while the guard lives.
+fn listen() -> (Sink, tracing::subscriber::DefaultGuard) {
     let sink = Sink::default();
     let subscriber = tracing_subscriber::fmt()
         .json()
@@ -58,7 +58,32 @@ async fn writes_one_line_per_request_without_anything_that_was_sent() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(sink.clone())
         .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    (sink, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_gets_its_line_too() {
+    let (sink, guard) = listen();
+    let upstream = Upstream::start(|_| vec![Step::Hang]).await;
+    let gateway = Bench::default().before(&upstream);
+    let waited = tokio::time::timeout(
+        std::time::Duration::from_millis(300),
+        get("/v1/users").to(&gateway),
+    )
+    .await;
+    assert!(waited.is_err());
+    drop(guard);
+    let log = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    let line = log.lines().find(|l| l.contains("hushgate::audit")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["cause"], "caller-gone");
+    assert_eq!(line["phase"], "send");
+    assert_eq!(line["client"], "vendor");
+}
+
+#[tokio::test]
+async fn writes_one_line_per_request_without_anything_that_was_sent() {
+    let (sink, guard) = listen();
     let upstream = Upstream::start(|seen| {
         vec![Step::Send(match seen.target.as_str() {
             target if target.contains("page=404") => answer(

@@ -19,7 +19,7 @@ fn every_default_passes_its_own_check() {
     assert_eq!(problems(&[]), Vec::<String>::new());
     let config = Config::read(&Environment::new()).unwrap();
     assert_eq!(config.port, 8080);
-    assert_eq!(config.request_timeout, Duration::from_secs(180));
+    assert_eq!(config.request_timeout, Duration::from_mins(3));
     assert_eq!(config.max_response_bytes, 64 << 20);
     assert!(config.access.is_none() && !config.compat && !config.dev_loopback);
 }
