@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use hushgate_rules::endpoint::{
-    Admitted, Call, CallPath, CallQuery, NotAdmitted, ReverseError, RuleSet,
+    Admitted, Call, CallPath, CallQuery, NotAdmitted, PathRefused, QueryRefused, ReverseError,
+    RuleSet,
 };
 use hushgate_rules::pseudonym::{Pseudonymizer, TokenInvalid, is_reversible_token};
 
@@ -94,10 +95,8 @@ pub(crate) fn admit(
         Some(replaced) => Some(replaced.as_str()).filter(|query| !query.is_empty()),
         None => inbound.raw_query.as_deref(),
     };
-    let path = CallPath::normalize(gateway.below_base(raw_path))
-        .map_err(|e| Refusal::new(Cause::PathNotNormal, e.to_string()))?;
-    let query = CallQuery::parse(raw_query)
-        .map_err(|e| Refusal::new(Cause::RequestInvalid, e.to_string()))?;
+    let path = CallPath::normalize(gateway.below_base(raw_path))?;
+    let query = CallQuery::parse(raw_query)?;
     let call = Call {
         method: inbound.method.as_str(),
         path: &path,
@@ -110,7 +109,10 @@ pub(crate) fn admit(
     let target = admitted.reverse_call(reverse)?;
     let body = admitted.reverse_body(content_type, &inbound.body, reverse)?;
     Ok(Permitted {
-        endpoint: position(&gateway.rules, &admitted),
+        endpoint: gateway
+            .rules
+            .position(admitted.endpoint)
+            .unwrap_or(usize::MAX),
         method: inbound.method.clone(),
         shown: Target {
             path: path.as_str().to_owned(),
@@ -168,16 +170,8 @@ impl Gateway {
         };
         self.rules
             .admit(&call)
-            .is_ok_and(|a| position(&self.rules, &a) == permitted.endpoint)
+            .is_ok_and(|a| self.rules.position(a.endpoint) == Some(permitted.endpoint))
     }
-}
-
-fn position(rules: &RuleSet, admitted: &Admitted<'_, '_>) -> usize {
-    rules
-        .endpoints()
-        .iter()
-        .position(|endpoint| std::ptr::eq(endpoint, admitted.endpoint))
-        .unwrap_or(usize::MAX)
 }
 
 /// Many servers read `a_b` as `a-b`, so that a header could get past a check under its twin's name.
@@ -322,6 +316,18 @@ fn turn_back(user: String, keys: &Pseudonymizer) -> Result<String, Refusal> {
     }
     keys.reverse(&user)
         .map_err(|e| Refusal::new(Cause::PseudonymInvalid, e.to_string()))
+}
+
+impl From<PathRefused> for Refusal {
+    fn from(reason: PathRefused) -> Self {
+        Refusal::new(Cause::PathNotNormal, reason.to_string())
+    }
+}
+
+impl From<QueryRefused> for Refusal {
+    fn from(reason: QueryRefused) -> Self {
+        Refusal::new(Cause::RequestInvalid, reason.to_string())
+    }
 }
 
 impl From<NotAdmitted> for Refusal {

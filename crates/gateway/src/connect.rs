@@ -32,7 +32,7 @@ mod values;
 pub use credential::Credential;
 pub use endpoint::{LARGEST_ANSWER, TokenEndpoint, TokenRequest, TokenResponse};
 pub use fault::ConnectFault;
-pub use source::{HostError, Source, SourceOptions};
+pub use source::{Auth, Field, HostError, KeyFormat, Source, SourceHost, SourceOptions};
 pub use template::Template;
 
 use exchange::Trade;

@@ -72,6 +72,13 @@ impl RuleSet {
         &self.endpoints
     }
 
+    /// The index of one of these endpoints in [`RuleSet::endpoints`].
+    pub fn position(&self, endpoint: &Endpoint) -> Option<usize> {
+        self.endpoints
+            .iter()
+            .position(|one| std::ptr::eq(one, endpoint))
+    }
+
     /// Names of request headers forwarded for every endpoint, in lower case.
     pub fn allowed_request_headers(&self) -> &[String] {
         &self.headers
@@ -80,6 +87,24 @@ impl RuleSet {
     /// SHA-256 of the rules' text in lower-case hex.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+}
+
+/// Everything that is to be said about a rule file of any type, in file order.
+pub fn findings(file_name: &str, configured: &str, options: LoadOptions) -> Vec<Diagnostic> {
+    let rules = match language::read(file_name, configured, options) {
+        Ok(parsed) => parsed.rules,
+        Err(found) => return found,
+    };
+    if matches!(rules, RuleFile::Rest(_)) {
+        return match RuleSet::load(file_name, configured, options) {
+            Ok((_, warnings)) => warnings,
+            Err(found) => found,
+        };
+    }
+    match language::parse(file_name, configured, options) {
+        Ok(parsed) => parsed.into_findings(),
+        Err(found) => found,
     }
 }
 

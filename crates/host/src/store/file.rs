@@ -221,15 +221,13 @@ fn render(entries: &Entries, json: bool) -> Zeroizing<String> {
     }
     let mut text = Zeroizing::new(String::new());
     for (name, value) in entries {
-        let quoted = Zeroizing::new(
-            value
-                .reveal()
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n"),
-        );
-        for piece in [name.as_str(), "=\"", &quoted, "\"\n"] {
-            text.push_str(piece);
+        let quoted = value
+            .reveal()
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
+        for part in [name.as_str(), "=\"", &quoted, "\"\n"] {
+            text.push_str(part);
         }
     }
     text
