@@ -1,0 +1,294 @@
+//! The sources inside this command. Written by `cargo xtask gen` from the folders of rules/.
+
+use crate::sources::BuiltIn;
+
+pub(crate) static BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        id: "gcal",
+        source: include_str!("../../../rules/gcal/source.yaml"),
+        rules: include_str!("../../../rules/gcal/rules.yaml"),
+        calls: include_str!("../../../rules/gcal/examples/calls.yaml"),
+        originals: &[
+            (
+                "calendar-list",
+                include_str!("../../../rules/gcal/examples/original/calendar-list.json"),
+            ),
+            (
+                "calendar-primary",
+                include_str!("../../../rules/gcal/examples/original/calendar-primary.json"),
+            ),
+            (
+                "calendar-shared",
+                include_str!("../../../rules/gcal/examples/original/calendar-shared.json"),
+            ),
+            (
+                "event",
+                include_str!("../../../rules/gcal/examples/original/event.json"),
+            ),
+            (
+                "event-birthday",
+                include_str!("../../../rules/gcal/examples/original/event-birthday.json"),
+            ),
+            (
+                "event-imported",
+                include_str!("../../../rules/gcal/examples/original/event-imported.json"),
+            ),
+            (
+                "events-list",
+                include_str!("../../../rules/gcal/examples/original/events-list.json"),
+            ),
+            (
+                "events-list-next-page",
+                include_str!("../../../rules/gcal/examples/original/events-list-next-page.json"),
+            ),
+            (
+                "settings",
+                include_str!("../../../rules/gcal/examples/original/settings.json"),
+            ),
+        ],
+    },
+    BuiltIn {
+        id: "jira-cloud",
+        source: include_str!("../../../rules/jira-cloud/source.yaml"),
+        rules: include_str!("../../../rules/jira-cloud/rules.yaml"),
+        calls: include_str!("../../../rules/jira-cloud/examples/calls.yaml"),
+        originals: &[
+            (
+                "accessible-resources",
+                include_str!("../../../rules/jira-cloud/examples/original/accessible-resources.json"),
+            ),
+            (
+                "changelog",
+                include_str!("../../../rules/jira-cloud/examples/original/changelog.json"),
+            ),
+            (
+                "comments",
+                include_str!("../../../rules/jira-cloud/examples/original/comments.json"),
+            ),
+            (
+                "group-members",
+                include_str!("../../../rules/jira-cloud/examples/original/group-members.json"),
+            ),
+            (
+                "groups",
+                include_str!("../../../rules/jira-cloud/examples/original/groups.json"),
+            ),
+            (
+                "issue",
+                include_str!("../../../rules/jira-cloud/examples/original/issue.json"),
+            ),
+            (
+                "projects",
+                include_str!("../../../rules/jira-cloud/examples/original/projects.json"),
+            ),
+            (
+                "search",
+                include_str!("../../../rules/jira-cloud/examples/original/search.json"),
+            ),
+            (
+                "users",
+                include_str!("../../../rules/jira-cloud/examples/original/users.json"),
+            ),
+            (
+                "worklogs",
+                include_str!("../../../rules/jira-cloud/examples/original/worklogs.json"),
+            ),
+        ],
+    },
+    BuiltIn {
+        id: "outlook-cal",
+        source: include_str!("../../../rules/outlook-cal/source.yaml"),
+        rules: include_str!("../../../rules/outlook-cal/rules.yaml"),
+        calls: include_str!("../../../rules/outlook-cal/examples/calls.yaml"),
+        originals: &[
+            (
+                "calendar-events",
+                include_str!("../../../rules/outlook-cal/examples/original/calendar-events.json"),
+            ),
+            (
+                "calendar-view",
+                include_str!("../../../rules/outlook-cal/examples/original/calendar-view.json"),
+            ),
+            (
+                "calendar-view-long",
+                include_str!("../../../rules/outlook-cal/examples/original/calendar-view-long.json"),
+            ),
+            (
+                "event",
+                include_str!("../../../rules/outlook-cal/examples/original/event.json"),
+            ),
+            (
+                "events-list",
+                include_str!("../../../rules/outlook-cal/examples/original/events-list.json"),
+            ),
+            (
+                "group",
+                include_str!("../../../rules/outlook-cal/examples/original/group.json"),
+            ),
+            (
+                "group-members",
+                include_str!("../../../rules/outlook-cal/examples/original/group-members.json"),
+            ),
+            (
+                "group-members-users",
+                include_str!("../../../rules/outlook-cal/examples/original/group-members-users.json"),
+            ),
+            (
+                "groups-list",
+                include_str!("../../../rules/outlook-cal/examples/original/groups-list.json"),
+            ),
+            (
+                "mailbox-settings",
+                include_str!("../../../rules/outlook-cal/examples/original/mailbox-settings.json"),
+            ),
+            (
+                "user",
+                include_str!("../../../rules/outlook-cal/examples/original/user.json"),
+            ),
+            (
+                "users-list",
+                include_str!("../../../rules/outlook-cal/examples/original/users-list.json"),
+            ),
+            (
+                "users-list-next-page",
+                include_str!("../../../rules/outlook-cal/examples/original/users-list-next-page.json"),
+            ),
+        ],
+    },
+    BuiltIn {
+        id: "salesforce",
+        source: include_str!("../../../rules/salesforce/source.yaml"),
+        rules: include_str!("../../../rules/salesforce/rules.yaml"),
+        calls: include_str!("../../../rules/salesforce/examples/calls.yaml"),
+        originals: &[
+            (
+                "account-describe",
+                include_str!("../../../rules/salesforce/examples/original/account-describe.json"),
+            ),
+            (
+                "accounts",
+                include_str!("../../../rules/salesforce/examples/original/accounts.json"),
+            ),
+            (
+                "accounts-by-id",
+                include_str!("../../../rules/salesforce/examples/original/accounts-by-id.json"),
+            ),
+            (
+                "composite",
+                include_str!("../../../rules/salesforce/examples/original/composite.json"),
+            ),
+            (
+                "events",
+                include_str!("../../../rules/salesforce/examples/original/events.json"),
+            ),
+            (
+                "next-page",
+                include_str!("../../../rules/salesforce/examples/original/next-page.json"),
+            ),
+            (
+                "tasks",
+                include_str!("../../../rules/salesforce/examples/original/tasks.json"),
+            ),
+            (
+                "users",
+                include_str!("../../../rules/salesforce/examples/original/users.json"),
+            ),
+        ],
+    },
+    BuiltIn {
+        id: "slack-discovery-api",
+        source: include_str!("../../../rules/slack-discovery-api/source.yaml"),
+        rules: include_str!("../../../rules/slack-discovery-api/rules.yaml"),
+        calls: include_str!("../../../rules/slack-discovery-api/examples/calls.yaml"),
+        originals: &[
+            (
+                "conversations-history",
+                include_str!("../../../rules/slack-discovery-api/examples/original/conversations-history.json"),
+            ),
+            (
+                "conversations-history-failed",
+                include_str!("../../../rules/slack-discovery-api/examples/original/conversations-history-failed.json"),
+            ),
+            (
+                "conversations-info",
+                include_str!("../../../rules/slack-discovery-api/examples/original/conversations-info.json"),
+            ),
+            (
+                "conversations-list",
+                include_str!("../../../rules/slack-discovery-api/examples/original/conversations-list.json"),
+            ),
+            (
+                "conversations-recent",
+                include_str!("../../../rules/slack-discovery-api/examples/original/conversations-recent.json"),
+            ),
+            (
+                "enterprise-info",
+                include_str!("../../../rules/slack-discovery-api/examples/original/enterprise-info.json"),
+            ),
+            (
+                "user-conversations",
+                include_str!("../../../rules/slack-discovery-api/examples/original/user-conversations.json"),
+            ),
+            (
+                "users-list",
+                include_str!("../../../rules/slack-discovery-api/examples/original/users-list.json"),
+            ),
+        ],
+    },
+    BuiltIn {
+        id: "zoom",
+        source: include_str!("../../../rules/zoom/source.yaml"),
+        rules: include_str!("../../../rules/zoom/rules.yaml"),
+        calls: include_str!("../../../rules/zoom/examples/calls.yaml"),
+        originals: &[
+            (
+                "meeting-personal-room",
+                include_str!("../../../rules/zoom/examples/original/meeting-personal-room.json"),
+            ),
+            (
+                "meeting-scheduled",
+                include_str!("../../../rules/zoom/examples/original/meeting-scheduled.json"),
+            ),
+            (
+                "meeting-summary",
+                include_str!("../../../rules/zoom/examples/original/meeting-summary.json"),
+            ),
+            (
+                "past-meeting",
+                include_str!("../../../rules/zoom/examples/original/past-meeting.json"),
+            ),
+            (
+                "past-meeting-instances",
+                include_str!("../../../rules/zoom/examples/original/past-meeting-instances.json"),
+            ),
+            (
+                "past-meeting-participants",
+                include_str!("../../../rules/zoom/examples/original/past-meeting-participants.json"),
+            ),
+            (
+                "past-meeting-personal-room",
+                include_str!("../../../rules/zoom/examples/original/past-meeting-personal-room.json"),
+            ),
+            (
+                "report-meeting-participants",
+                include_str!("../../../rules/zoom/examples/original/report-meeting-participants.json"),
+            ),
+            (
+                "report-user-meetings",
+                include_str!("../../../rules/zoom/examples/original/report-user-meetings.json"),
+            ),
+            (
+                "user-meetings",
+                include_str!("../../../rules/zoom/examples/original/user-meetings.json"),
+            ),
+            (
+                "user-recordings",
+                include_str!("../../../rules/zoom/examples/original/user-recordings.json"),
+            ),
+            (
+                "users-list",
+                include_str!("../../../rules/zoom/examples/original/users-list.json"),
+            ),
+        ],
+    },
+];

@@ -1,0 +1,120 @@
+//! `hushgate rules check`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use hushgate_rules::language::{Diagnostic, Severity};
+use serde_json::json;
+
+use crate::engine;
+use crate::print;
+
+/// Options of `rules check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hushgate rules check rules/zoom/rules.yaml")]
+pub struct Options {
+    /// Rule files, or folders with a rules.yaml; without any: all of ./rules
+    files: Vec<PathBuf>,
+    /// One JSON object per finding
+    #[arg(long)]
+    json: bool,
+    /// Fail on warnings too
+    #[arg(long)]
+    strict: bool,
+    /// Read the rules as psoxy's: options without effect are warnings
+    #[arg(long)]
+    compat: bool,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let compat = options.compat || engine::compat_from_environment()?;
+    let (mut errors, mut warnings) = (0, 0);
+    let files = files(options)?;
+    for file in &files {
+        for finding in findings(file, compat)? {
+            match finding.severity {
+                Severity::Error => errors += 1,
+                Severity::Warning => warnings += 1,
+            }
+            print::line(&if options.json {
+                as_json(&finding)
+            } else {
+                format!("{finding}\n")
+            });
+        }
+    }
+    if !options.json {
+        print::note(&format!(
+            "{} checked: {errors} errors, {warnings} warnings",
+            count(files.len())
+        ));
+    }
+    let failed = errors > 0 || (options.strict && warnings > 0);
+    Ok(if failed {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn count(files: usize) -> String {
+    if files == 1 {
+        "1 file".to_owned()
+    } else {
+        format!("{files} files")
+    }
+}
+
+fn files(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
+    if options.files.is_empty() {
+        let folders = crate::examples::Folder::all()?;
+        return Ok(folders.iter().flat_map(|f| declared(&f.path)).collect());
+    }
+    Ok(options
+        .files
+        .iter()
+        .flat_map(|path| {
+            if path.is_dir() {
+                declared(path)
+            } else {
+                vec![path.clone()]
+            }
+        })
+        .collect())
+}
+
+/// The checkable files of a source's folder.
+fn declared(folder: &Path) -> Vec<PathBuf> {
+    let source = folder.join("source.yaml");
+    let rules = folder.join("rules.yaml");
+    if source.is_file() {
+        vec![source, rules]
+    } else {
+        vec![rules]
+    }
+}
+
+fn findings(file: &Path, compat: bool) -> anyhow::Result<Vec<Diagnostic>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    let name = file.display().to_string();
+    if file.file_name().is_some_and(|n| n == "source.yaml") {
+        return Ok(crate::sources::findings(&name, &text));
+    }
+    Ok(engine::findings(&name, &text, compat))
+}
+
+fn as_json(finding: &Diagnostic) -> String {
+    json!({
+        "code": finding.code,
+        "severity": finding.severity.as_str(),
+        "file": finding.file,
+        "line": finding.span.line,
+        "column": finding.span.column,
+        "path": finding.path,
+        "message": finding.message,
+        "help": finding.help,
+    })
+    .to_string()
+}

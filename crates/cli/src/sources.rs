@@ -1,0 +1,159 @@
+//! The sources inside this command, and declarations on disk.
+
+use std::path::Path;
+
+use anyhow::anyhow;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hushgate_gateway::connect::{KeyFormat, Source, SourceHost, SourceOptions};
+use hushgate_rules::language::Diagnostic;
+
+use crate::built_in::BUILT_IN;
+use crate::examples::{Call, parse_calls};
+
+/// The static credential that the sample source accepts.
+pub const SAMPLE_TOKEN: &str = "sample-static-token";
+
+/// A source that is built in: its declaration, rules and examples.
+#[derive(Debug)]
+pub struct BuiltIn {
+    /// Its id.
+    pub id: &'static str,
+    /// `source.yaml`.
+    pub source: &'static str,
+    /// `rules.yaml`.
+    pub rules: &'static str,
+    /// `examples/calls.yaml`.
+    pub calls: &'static str,
+    /// `examples/original/*.json` by name.
+    pub originals: &'static [(&'static str, &'static str)],
+}
+
+impl BuiltIn {
+    /// The built-in source with this id.
+    ///
+    /// # Errors
+    /// Lists the ids there are.
+    pub fn find(id: &str) -> anyhow::Result<&'static Self> {
+        BUILT_IN
+            .iter()
+            .find(|source| source.id == id)
+            .ok_or_else(|| {
+                let known: Vec<_> = BUILT_IN.iter().map(|source| source.id).collect();
+                anyhow::anyhow!(
+                    "no source `{id}` in this command; there are: {}",
+                    known.join(", ")
+                )
+            })
+    }
+
+    /// The example calls.
+    ///
+    /// # Errors
+    /// When `calls.yaml` is wrong.
+    pub fn calls(&self) -> anyhow::Result<Vec<Call>> {
+        parse_calls(
+            &format!("rules/{}/examples/calls.yaml", self.id),
+            self.calls,
+        )
+    }
+
+    /// The original answer of a named call.
+    pub fn original(&self, name: &str) -> Option<&'static str> {
+        self.originals
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, text)| *text)
+    }
+}
+
+/// The host of the source declared in `folder`, for examples: its own, or the example of an account's.
+pub fn host(folder: &Path) -> Option<String> {
+    let path = folder.join("source.yaml");
+    let text = std::fs::read_to_string(&path).ok()?;
+    let source = Source::load(&path.display().to_string(), &text, SourceOptions::default()).ok()?;
+    Some(match source.host {
+        SourceHost::Fixed(host) => host,
+        SourceHost::Account { example, .. } => example,
+    })
+}
+
+/// Everything that is wrong with a `source.yaml`.
+pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
+    Source::load(file, text, SourceOptions::default())
+        .err()
+        .unwrap_or_default()
+}
+
+/// Values for every secret and setting that a source needs, good enough for the sample source.
+///
+/// # Errors
+/// When the declaration is wrong or no key can be made.
+pub fn sample_secrets(built_in: &BuiltIn) -> anyhow::Result<Vec<(String, String)>> {
+    let source = Source::load(built_in.id, built_in.source, SourceOptions::default()).map_err(
+        |findings| {
+            anyhow!(
+                "{}",
+                findings.iter().map(ToString::to_string).collect::<String>()
+            )
+        },
+    )?;
+    let assertion = source
+        .auth
+        .exchange
+        .as_ref()
+        .and_then(|e| e.assertion.as_ref());
+    let fields = source
+        .auth
+        .fields
+        .iter()
+        .filter(|field| field.default.is_none());
+    let choice = source
+        .auth
+        .exchange
+        .as_ref()
+        .and_then(|e| e.client_auth.setting.clone())
+        .map(|setting| Ok((setting, "body".to_owned())));
+    fields
+        .map(|field| {
+            let value = match assertion.filter(|a| a.key == field.name) {
+                Some(assertion) => sample_key(assertion.format)?,
+                None if source.auth.exchange.is_none() => SAMPLE_TOKEN.to_owned(),
+                None => "11112222333344445555".to_owned(),
+            };
+            Ok((field.name.clone(), value))
+        })
+        .chain(choice)
+        .collect()
+}
+
+/// A fresh RSA key in the form a field asks for.
+fn sample_key(format: KeyFormat) -> anyhow::Result<String> {
+    let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow!("can't make an RSA key"))?;
+    let pkcs8: Pkcs8V1Der<'_> = pair
+        .as_der()
+        .map_err(|_| anyhow!("can't encode an RSA key"))?;
+    let base64 = STANDARD.encode(pkcs8.as_ref());
+    let lines: Vec<_> = base64
+        .as_bytes()
+        .chunks(64)
+        .map(String::from_utf8_lossy)
+        .collect();
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        lines.join("\n")
+    );
+    Ok(match format {
+        KeyFormat::Pem => pem,
+        KeyFormat::GoogleServiceAccount => serde_json::json!({
+            "type": "service_account",
+            "client_email": "sample@sample-project.iam.gserviceaccount.example",
+            "private_key_id": "sample",
+            "private_key": pem,
+            "token_uri": "https://oauth2.googleapis.com/token",
+        })
+        .to_string(),
+    })
+}

@@ -1,0 +1,3 @@
+//! The function of source `salesforce`.
+
+hushgate_host::function!("salesforce");
