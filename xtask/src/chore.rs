@@ -25,9 +25,8 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// Runs a command to its end, naming the step and how long it took.
-#[expect(clippy::print_stderr, reason = "a chore reports its progress")]
 pub(crate) fn step(name: &str, command: &mut Command) -> anyhow::Result<()> {
-    eprintln!("== {name}");
+    say(&format!("== {name}"));
     let start = Instant::now();
     let status = command
         .status()
@@ -35,6 +34,15 @@ pub(crate) fn step(name: &str, command: &mut Command) -> anyhow::Result<()> {
     if !status.success() {
         bail!("{name} failed ({status}): {command:?}");
     }
-    eprintln!("== {name}: {:.1} s", start.elapsed().as_secs_f32());
+    say(&format!(
+        "== {name}: {:.1} s",
+        start.elapsed().as_secs_f32()
+    ));
     Ok(())
+}
+
+/// Tells the person who runs a chore.
+#[expect(clippy::print_stderr, reason = "a chore reports its progress")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
 }

@@ -24,7 +24,11 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
         let main = root().join(format!("functions/{source}/main.rs"));
         put(&main, &function(source), check)?;
     }
-    Ok(())
+    put(
+        &root().join("crates/cli/src/built_in.rs"),
+        &built_in(&sources)?,
+        check,
+    )
 }
 
 /// The ids of all sources that have a declaration and rules.
@@ -53,6 +57,51 @@ fn bins(sources: &[String]) -> String {
 
 fn function(source: &str) -> String {
     format!("//! The function of source `{source}`.\n\nhushgate_host::function!(\"{source}\");\n")
+}
+
+/// The sources inside the command: declaration, rules, and examples for the demonstration.
+fn built_in(sources: &[String]) -> anyhow::Result<String> {
+    let mut text = String::from(
+        "//! The sources inside this command. Written by `cargo xtask gen` from the folders of rules/.\n\n\
+         use crate::sources::BuiltIn;\n\n\
+         pub(crate) static BUILT_IN: &[BuiltIn] = &[\n",
+    );
+    for source in sources {
+        let folder = format!("../../../rules/{source}");
+        let _ = write!(
+            text,
+            "    BuiltIn {{\n        id: \"{source}\",\n        source: include_str!(\"{folder}/source.yaml\"),\n        \
+             rules: include_str!(\"{folder}/rules.yaml\"),\n        \
+             calls: include_str!(\"{folder}/examples/calls.yaml\"),\n        originals: &[\n"
+        );
+        for name in originals(source)? {
+            let _ = write!(
+                text,
+                "            (\n                \"{name}\",\n                \
+                 include_str!(\"{folder}/examples/original/{name}.json\"),\n            ),\n"
+            );
+        }
+        text.push_str("        ],\n    },\n");
+    }
+    Ok(text + "];\n")
+}
+
+fn originals(source: &str) -> anyhow::Result<Vec<String>> {
+    let folder = root().join(format!("rules/{source}/examples/original"));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "json") {
+            names.push(
+                path.file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+            );
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn put(path: &Path, wanted: &str, check: bool) -> anyhow::Result<()> {

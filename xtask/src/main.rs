@@ -1,9 +1,12 @@
 //! The project's chores. `cargo xtask --help` lists them.
 
+mod bench;
 mod chore;
 mod generate;
 mod prerequisites;
 mod test;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +24,8 @@ enum Chore {
     Test(test::Options),
     /// Formats, lints, checks generated files and dependencies, then runs `test`: what CI runs
     Ci,
+    /// Prints the figures of docs/performance.md
+    Bench(bench::Options),
     /// Rewrites generated files: function list, reference pages
     Gen {
         /// Changes nothing; fails when a file is out of date
@@ -29,10 +34,18 @@ enum Chore {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().chore {
+fn main() -> ExitCode {
+    let done = match Cli::parse().chore {
         Chore::Test(options) => test::run(&options),
         Chore::Ci => test::ci(),
+        Chore::Bench(options) => bench::run(&options),
         Chore::Gen { check } => generate::run(check),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            chore::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
     }
 }

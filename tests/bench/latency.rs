@@ -1,0 +1,105 @@
+//! What a call through the function costs beside the same call to the source itself.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hushgate_cli::sample::Issuer;
+
+use crate::process::{AUDIENCE, source, start, wait};
+use crate::{markdown, quantile};
+
+const PER_SECOND: u32 = 1_000;
+const SECONDS: u32 = 10;
+
+pub(crate) fn table() -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut rows = runtime.block_on(measure());
+    let difference = |a: usize, b: usize| format!("{:.2} ms", rows[1].1[a] - rows[0].1[b]);
+    let added = vec![
+        "**added**".to_owned(),
+        difference(0, 0) + " (aim ≤ 0.3)",
+        difference(1, 1) + " (aim ≤ 1.5)",
+        String::new(),
+    ];
+    let mut lines: Vec<_> = rows
+        .drain(..)
+        .map(|(name, [p50, p99], rate)| {
+            vec![
+                name,
+                format!("{p50:.2} ms"),
+                format!("{p99:.2} ms"),
+                format!("{rate:.0}/s"),
+            ]
+        })
+        .collect();
+    lines.push(added);
+    markdown(
+        "Latency at 1,000 requests per second, 2 KB bodies, every token verified",
+        &["call", "p50", "p99", "reached"],
+        &lines,
+    )
+}
+
+async fn measure() -> Vec<(String, [f64; 2], f64)> {
+    let user = "{\"id\":\"KdYKjnimT4KPd8FFgQt9FQ\",\"email\":\"ada@example.com\",\"type\":2,\"dept\":\"x\",\"status\":\"active\"}";
+    let body = format!("{{\"users\":[{}]}}", vec![user; 20].join(","));
+    let source = source(Bytes::from(body)).await;
+    let issuer = Issuer::start().await.unwrap();
+    let token = issuer
+        .token("1", AUDIENCE, Duration::from_hours(1))
+        .unwrap();
+    let running = start(&issuer.url(), &source.address().to_string());
+    wait(running.port);
+    let mut rows = Vec::new();
+    for (name, url) in [
+        ("to the source itself", format!("{}/v2/users", source.url())),
+        (
+            "through the function",
+            format!("http://127.0.0.1:{}/v2/users", running.port),
+        ),
+    ] {
+        eprintln!("latency: {name}");
+        load(&url, &token, 2).await;
+        let (mut times, rate) = load(&url, &token, SECONDS).await;
+        rows.push((
+            name.to_owned(),
+            [quantile(&mut times, 0.5), quantile(&mut times, 0.99)],
+            rate,
+        ));
+    }
+    rows
+}
+
+/// Sends calls at a fixed rate whatever becomes of earlier ones; each is timed from when it is sent.
+async fn load(url: &str, token: &str, seconds: u32) -> (Vec<f64>, f64) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let call = Arc::new((client, url.to_owned(), token.to_owned()));
+    let begin = Instant::now();
+    let total = PER_SECOND * seconds;
+    let calls: Vec<_> = (0..total)
+        .map(|number| {
+            let call = Arc::clone(&call);
+            let due = begin + Duration::from_secs(1) / PER_SECOND * number;
+            tokio::spawn(async move {
+                tokio::time::sleep_until(due.into()).await;
+                let sent = Instant::now();
+                let response = call
+                    .0
+                    .get(&call.1)
+                    .bearer_auth(&call.2)
+                    .send()
+                    .await
+                    .unwrap();
+                assert_eq!(response.status(), 200);
+                let _ = response.bytes().await.unwrap();
+                sent.elapsed().as_secs_f64() * 1e3
+            })
+        })
+        .collect();
+    let mut times = Vec::with_capacity(calls.len());
+    for call in calls {
+        times.push(call.await.unwrap());
+    }
+    (times, f64::from(total) / begin.elapsed().as_secs_f64())
+}

@@ -1,0 +1,266 @@
+//! The `hushgate` command, run as a person runs it.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::support::function::{binary, root, scratch};
+use crate::support::world::KEY;
+
+fn hushgate(
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    input: &str,
+    folder: &Path,
+) -> Output {
+    let mut child = Command::new(binary("hushgate"))
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    child
+        .stdin
+        .take()
+        .expect("its input")
+        .write_all(input.as_bytes())
+        .expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+fn texts(output: &Output) -> (String, String) {
+    (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+const RULES: &str = "\
+endpoints:
+  - pathTemplate: /v1/users
+    allowedMethods: [GET]
+    allowedQueryParams: [page]
+    responseSchema:
+      type: object
+      properties:
+        id: {type: integer}
+        mail: {type: string}
+    transforms:
+      - !<pseudonymize>
+        jsonPaths: [$.mail]
+";
+
+#[test]
+fn every_example_of_every_source_is_sanitized_as_reviewed() {
+    let output = hushgate(&["rules", "test"], &[], "", &root());
+    let (out, error) = texts(&output);
+    assert!(output.status.success(), "{out}{error}");
+}
+
+#[test]
+fn the_shipped_rules_have_no_error() {
+    let output = hushgate(&["rules", "check"], &[], "", &root());
+    let (out, error) = texts(&output);
+    assert!(output.status.success(), "{out}{error}");
+}
+
+#[test]
+fn examples_are_listed_with_files_that_exist() {
+    let output = hushgate(&["rules", "examples", "--json"], &[], "", &root());
+    let (out, error) = texts(&output);
+    assert!(output.status.success(), "{error}");
+    let mut count = 0;
+    for line in out.lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        for member in ["rules", "original", "sanitized"] {
+            let file = line[member].as_str().expect("a path");
+            assert!(root().join(file).is_file(), "{file}");
+        }
+        assert!(
+            line["url"]
+                .as_str()
+                .is_some_and(|u| u.starts_with("https://")),
+            "{line}"
+        );
+        count += 1;
+    }
+    assert!(count > 30, "{count} examples");
+}
+
+#[test]
+fn a_wrong_rule_file_is_reported_with_line_and_column_all_errors_at_once() {
+    let folder = scratch("check");
+    let wrong = RULES
+        .replace("pseudonymize", "pseudonymise")
+        .replace("$.mail", "\"$.[\"");
+    std::fs::write(folder.join("rules.yaml"), wrong).expect("a file");
+    let output = hushgate(&["rules", "check", "rules.yaml"], &[], "", &folder);
+    let (out, _) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("rules.yaml:11:"), "{out}");
+    assert!(
+        out.contains("pseudonymize"),
+        "it suggests the right name: {out}"
+    );
+}
+
+#[test]
+fn one_body_is_sanitized_from_standard_input() {
+    let folder = scratch("sanitize");
+    std::fs::write(folder.join("rules.yaml"), RULES).expect("a file");
+    let arguments = [
+        "sanitize",
+        "--rules",
+        "rules.yaml",
+        "--url",
+        "https://x.example/v1/users?page=2",
+    ];
+    let body = "{\"id\": 7, \"mail\": \"ada@example.com\", \"name\": \"Ada\"}";
+    let output = hushgate(&arguments, &[("PSEUDONYM_KEY", KEY)], body, &folder);
+    let (out, error) = texts(&output);
+    assert!(output.status.success(), "{error}");
+    let value: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(value["id"], 7);
+    assert!(
+        value["mail"]
+            .as_str()
+            .is_some_and(|m| m.starts_with("t~") && m.ends_with("@example.com"))
+    );
+    assert!(value.get("name").is_none());
+}
+
+#[test]
+fn a_call_that_is_not_listed_exits_with_three() {
+    let folder = scratch("sanitize");
+    std::fs::write(folder.join("rules.yaml"), RULES).expect("a file");
+    let arguments = [
+        "sanitize",
+        "--rules",
+        "rules.yaml",
+        "--url",
+        "https://x.example/v1/other",
+    ];
+    let output = hushgate(&arguments, &[("PSEUDONYM_KEY", KEY)], "{}", &folder);
+    let (out, error) = texts(&output);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        out.is_empty() && error.contains("endpoint-not-listed"),
+        "{out}{error}"
+    );
+}
+
+#[test]
+fn missing_keys_are_named_and_usage_errors_exit_with_two() {
+    let folder = scratch("sanitize");
+    std::fs::write(folder.join("rules.yaml"), RULES).expect("a file");
+    let arguments = [
+        "sanitize",
+        "--rules",
+        "rules.yaml",
+        "--url",
+        "https://x.example/v1/users",
+    ];
+    let output = hushgate(&arguments, &[], "{}", &folder);
+    let (_, error) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("PSEUDONYM_KEY"), "{error}");
+    assert_eq!(
+        hushgate(&["sanitize"], &[], "", &folder).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_batch_answers_every_line_whatever_stands_in_the_others() {
+    let folder = scratch("batch");
+    std::fs::write(folder.join("rules.yaml"), RULES).expect("a file");
+    let input = concat!(
+        "{\"id\":1,\"rules\":\"rules.yaml\",\"method\":\"GET\",\"url\":\"https://x/v1/users\",\"body\":{\"id\":12345678901234567890123,\"mail\":\"ada@example.com\"}}\n",
+        "{\"id\":\"two\",\"rules\":\"rules.yaml\",\"method\":\"POST\",\"url\":\"https://x/v1/users\",\"body\":{}}\n",
+        "no json\n",
+        "\n",
+        "{\"id\":4,\"rules\":\"absent.yaml\",\"method\":\"GET\",\"url\":\"https://x/v1/users\",\"body\":{}}\n",
+        "{\"id\":5,\"rules\":\"rules.yaml\",\"method\":\"GET\",\"url\":\"https://x/v1/users\",\"body\":\"{broken\"}\n",
+        "{\"id\":6,\"rules\":\"rules.yaml\",\"method\":\"GET\",\"url\":\"https://x/v1/users\",\"body\":\"{\\\"id\\\":1}\\n{\\\"id\\\":2}\"}\n",
+    );
+    let output = hushgate(
+        &["sanitize", "--batch"],
+        &[("PSEUDONYM_KEY", KEY)],
+        input,
+        &folder,
+    );
+    let (out, error) = texts(&output);
+    assert!(output.status.success(), "{error}");
+    let lines: Vec<Value> = out
+        .lines()
+        .map(|l| serde_json::from_str(l).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 6, "{out}");
+    assert_eq!(lines[0]["status"], "ok");
+    assert_eq!(
+        (&lines[1]["id"], &lines[1]["status"]),
+        (&"two".into(), &"blocked".into())
+    );
+    assert_eq!(lines[1]["code"], "method-not-listed");
+    assert_eq!(
+        (&lines[2]["id"], &lines[2]["status"]),
+        (&Value::Null, &"error".into())
+    );
+    assert_eq!(
+        (&lines[3]["id"], &lines[3]["code"]),
+        (&4.into(), &"rules-invalid".into())
+    );
+    assert_eq!(
+        (&lines[4]["id"], &lines[4]["status"]),
+        (&5.into(), &"error".into())
+    );
+    assert_eq!(lines[5]["body"], "{\"id\":1}\n{\"id\":2}");
+    assert!(!out.contains("ada@"), "{out}");
+}
+
+#[test]
+fn the_configuration_is_listed_and_checked() {
+    let folder = scratch("config");
+    let output = hushgate(&["config"], &[], "", &folder);
+    assert!(texts(&output).0.contains("HUSHGATE_ACCESS"));
+    let output = hushgate(
+        &["config", "--check"],
+        &[("PORT", "x"), ("HUSHGATE_TYPO", "1")],
+        "",
+        &folder,
+    );
+    let (out, _) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        out.contains("PORT") && out.contains("HUSHGATE_TYPO"),
+        "{out}"
+    );
+}
+
+#[test]
+fn the_demonstration_shows_one_answer_and_two_refusals() {
+    for source in ["zoom", "jira-cloud"] {
+        let output = hushgate(&["demo", source, "--once"], &[], "", &scratch("demo"));
+        let (out, error) = texts(&output);
+        assert!(output.status.success(), "{out}{error}");
+        assert!(out.contains("200 OK"), "{out}");
+        assert!(
+            out.contains("token-missing") && out.contains("endpoint-not-listed"),
+            "{out}"
+        );
+        assert!(!out.contains('\x1b'), "no colours into a pipe");
+    }
+}
+
+#[test]
+fn an_unknown_source_lists_the_known_ones() {
+    let output = hushgate(&["demo", "zom"], &[], "", &scratch("demo"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(texts(&output).1.contains("zoom"));
+}

@@ -1,0 +1,21 @@
+//! Black-box tests: the real function binary as a process, an issuer, a source, hostile callers and peers.
+//!
+//! Run them with `cargo xtask test`, which builds the binaries first. The log of every function is
+//! searched for every identifier of every source's examples when it stops.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where something is missing"
+)]
+
+mod support;
+
+mod answers;
+mod command;
+mod dying;
+mod hostile;
+mod lifecycle;
+mod load;
+mod pseudonyms;
+mod refusals;

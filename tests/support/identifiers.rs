@@ -1,0 +1,48 @@
+//! Every value that must never be in a log: the fixtures' identifiers, and the tests' secrets.
+
+use std::sync::OnceLock;
+
+use super::function::root;
+
+/// Secrets that the tests configure; any of them in a log is a leak.
+pub(crate) const SECRETS: &[&str] = &[
+    "sample-access-token",
+    "e2e-client-secret",
+    "aHVzaGdhdGUtZTJlLWtleS1ub3QtYS1zZWNyZXQtMzI=",
+    "quentin.hollis",
+    "Quentin Hollis",
+];
+
+/// The identifiers of all sources' `pii.txt`, and [`SECRETS`].
+///
+/// Values of fewer than five characters are left out: they occur by chance.
+pub(crate) fn all() -> &'static [String] {
+    static ALL: OnceLock<Vec<String>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut values: Vec<String> = SECRETS.iter().map(|s| (*s).to_owned()).collect();
+        for entry in std::fs::read_dir(root().join("rules")).expect("rules/") {
+            let path = entry.expect("an entry").path().join("examples/pii.txt");
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            values.extend(
+                text.lines()
+                    .map(str::trim)
+                    .filter(|line| line.len() >= 5 && !line.starts_with('#'))
+                    .map(str::to_owned),
+            );
+        }
+        assert!(
+            values.len() > SECRETS.len(),
+            "the fixtures name no identifiers"
+        );
+        values
+    })
+}
+
+/// Which identifiers occur in `log`.
+pub(crate) fn found_in(log: &str) -> Vec<&'static str> {
+    all()
+        .iter()
+        .map(String::as_str)
+        .filter(|value| log.contains(value))
+        .collect()
+}

@@ -1,0 +1,132 @@
+//! Everything around one function: an issuer, a source, a policy, secrets.
+
+use std::time::Duration;
+
+use hushgate_cli::examples::Folder;
+use hushgate_cli::sample::{Issuer, SampleSource, Served};
+
+use super::function::{Function, root};
+
+/// The audience that the test policy asks for.
+pub(crate) const AUDIENCE: &str = "https://zoom.gw.example";
+/// The subject that the test policy knows.
+pub(crate) const SUBJECT: &str = "112233";
+/// The pseudonym key of the tests.
+pub(crate) const KEY: &str = "1:aHVzaGdhdGUtZTJlLWtleS1ub3QtYS1zZWNyZXQtMzI=";
+
+/// A function of source zoom with a working world around it.
+pub(crate) struct World {
+    pub(crate) issuer: Issuer,
+    pub(crate) source: Option<SampleSource>,
+    pub(crate) function: Function,
+    pub(crate) client: reqwest::Client,
+}
+
+impl World {
+    /// Starts all of it; the source replays the examples of zoom.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts all of it with further variables for the function.
+    pub(crate) async fn with(environment: &[(&str, &str)]) -> Self {
+        let source = SampleSource::start(served("zoom"), None)
+            .await
+            .expect("the sample source");
+        let address = source.url().trim_start_matches("http://").to_owned();
+        let mut world = Self::before(&address, environment).await;
+        world.source = Some(source);
+        world
+    }
+
+    /// Starts all but the source, which listens at `address` (`host:port`).
+    pub(crate) async fn before(address: &str, environment: &[(&str, &str)]) -> Self {
+        let issuer = Issuer::start().await.expect("the issuer");
+        let policy = policy(&issuer.url(), "[zoom]");
+        let token_origin = format!("http://{address}");
+        let mut all = vec![
+            ("HUSHGATE_ACCESS", policy.as_str()),
+            ("HUSHGATE_DEV_LOOPBACK", "1"),
+            ("HUSHGATE_TARGET_HOST", address),
+            ("HUSHGATE_TOKEN_ORIGIN", token_origin.as_str()),
+            ("PSEUDONYM_KEY", KEY),
+            ("CLIENT_ID", "e2e-client-id"),
+            ("CLIENT_SECRET", "e2e-client-secret"),
+            ("ACCOUNT_ID", "e2e-account"),
+        ];
+        all.retain(|(name, _)| !environment.iter().any(|(other, _)| other == name));
+        all.extend(
+            environment
+                .iter()
+                .copied()
+                .filter(|(_, value)| !value.is_empty()),
+        );
+        let function = Function::start("zoom", &all);
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self {
+            issuer,
+            source: None,
+            function,
+            client,
+        }
+    }
+
+    /// A good token.
+    pub(crate) fn token(&self) -> String {
+        self.issuer
+            .token(SUBJECT, AUDIENCE, Duration::from_mins(10))
+            .expect("a token")
+    }
+
+    /// `GET` with a good token.
+    pub(crate) async fn get(&self, target: &str) -> reqwest::Response {
+        self.request(reqwest::Method::GET, target)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// A request with a good token, to be completed.
+    pub(crate) fn request(&self, method: reqwest::Method, target: &str) -> reqwest::RequestBuilder {
+        self.client
+            .request(method, format!("{}{target}", self.function.url()))
+            .bearer_auth(self.token())
+    }
+}
+
+/// The access policy of the tests.
+pub(crate) fn policy(issuer: &str, sources: &str) -> String {
+    format!(
+        "issuers:\n  - issuer: {issuer}\n    algorithms: [ES256]\nclients:\n  - id: vendor-test\n    name: Test vendor\n    \
+         identity: {{issuer: \"{issuer}\", subject: \"{SUBJECT}\", audience: \"{AUDIENCE}\"}}\n    \
+         sources: {sources}\n    expires: 2099-12-31\n"
+    )
+}
+
+/// What the sample source answers: the examples of a source.
+pub(crate) fn served(source: &str) -> Vec<Served> {
+    let folder = root().join("rules").join(source);
+    let folder = Folder::find(&folder.display().to_string()).expect("the source's folder");
+    let calls = folder.calls().expect("its calls");
+    calls
+        .iter()
+        .filter_map(|call| {
+            let path = folder.original(call.name.as_deref()?);
+            let body = std::fs::read_to_string(path).expect("an original");
+            Some(Served {
+                method: call.method().to_owned(),
+                target: call.plain_target(),
+                body,
+            })
+        })
+        .collect()
+}
+
+/// The body of an answer as JSON.
+pub(crate) async fn json(response: reqwest::Response) -> serde_json::Value {
+    let body = response.text().await.expect("a body");
+    serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"))
+}

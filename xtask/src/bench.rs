@@ -1,0 +1,40 @@
+//! `cargo xtask bench`: the figures of docs/performance.md.
+
+use clap::Args;
+
+use crate::chore::{cargo, root, step};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Only these parts: throughput, process, latency
+    parts: Vec<String>,
+}
+
+/// Builds the function for release and prints the tables.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let mut build = cargo();
+    build.args([
+        "build",
+        "--release",
+        "--package",
+        "hushgate-functions",
+        "--bin",
+        "zoom",
+    ]);
+    step("build the function for release", &mut build)?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let mut bench = cargo();
+    bench.args([
+        "bench",
+        "--package",
+        "hushgate-tests",
+        "--bench",
+        "figures",
+        "--",
+    ]);
+    bench
+        .args(&options.parts)
+        .env("HUSHGATE_BENCH_FUNCTION", target.join("release/zoom"));
+    step("figures", &mut bench)
+}
