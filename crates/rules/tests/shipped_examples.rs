@@ -120,6 +120,8 @@ fn replace_scalars(value: &mut Value, with: &Value) {
         Value::Array(elements) => elements
             .iter_mut()
             .for_each(|element| replace_scalars(element, with)),
+        // It may stand for an object, whose members are then listed.
+        Value::Null => {}
         scalar => *scalar = with.clone(),
     }
 }
