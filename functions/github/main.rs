@@ -1,0 +1,3 @@
+//! The function of source `github`.
+
+hushgate_host::function!("github");
