@@ -46,8 +46,7 @@ pub fn compile(kind: &TransformKind, diagnostics: &mut Diagnostics) -> Option<Bo
             diagnostics,
         )?)),
         TransformKind::RedactExceptPhrases { allowed_phrases } => {
-            let phrases = all(allowed_phrases, RedactExceptPhrases::pattern, diagnostics)?;
-            Box::new(RedactExceptPhrases::new(phrases))
+            Box::new(redact_except_phrases(allowed_phrases, diagnostics)?)
         }
         TransformKind::RedactExceptSubstringsMatchingRegexes { exceptions } => {
             let pattern = RedactExceptSubstringsMatchingRegexes::pattern;
@@ -95,6 +94,20 @@ fn tokenize(regex: &Spanned<String>, diagnostics: &mut Diagnostics) -> Option<Bo
         return None;
     }
     Some(Box::new(Tokenize::group(pattern)))
+}
+
+fn redact_except_phrases(
+    phrases: &[Spanned<String>],
+    diagnostics: &mut Diagnostics,
+) -> Option<RedactExceptPhrases> {
+    let mut valid = true;
+    for phrase in phrases {
+        if let Err(error) = RedactExceptPhrases::check(&phrase.value) {
+            diagnostics.error(error.code(), phrase.span, error.to_string(), error.help());
+            valid = false;
+        }
+    }
+    valid.then(|| RedactExceptPhrases::new(phrases.iter().map(|phrase| phrase.value.clone())))
 }
 
 fn all(
