@@ -1,6 +1,7 @@
 //! The Hushgate rule language, pure: no I/O, no async, no clock, no environment.
 //!
-//! Keys and time are passed in. Everything is compiled when rules are loaded; a request compiles nothing.
+//! Keys and time are passed in. Everything is checked and compiled when rules are loaded, so a request can't
+//! meet rules that are wrong; only the automata of patterns are built when they are first needed.
 
 pub mod augment;
 pub mod endpoint;

@@ -5,12 +5,18 @@
 //! back-references, atomic groups and possessive quantifiers need a backtracking engine; such
 //! patterns run under a step limit and say so through [`Pattern::uses_lookaround`].
 //!
+//! Every pattern is checked when it is made: what the engine would refuse, or would need too much
+//! memory for, is an error then. The automaton itself is built when the pattern meets its first
+//! text, since a process that serves a few calls uses few of the patterns of its rules.
+//!
 //! Dialect notes: `\d \w \s \b` are ASCII unless the flag `U` is set; `i` folds ASCII letters only
 //! unless `u` is set; `.` excludes LF, CR, U+0085, U+2028 and U+2029; `$` outside multi-line
 //! mode also matches before one final line break, as in Java.
 
 mod assertion;
 mod class;
+mod engine;
+mod size;
 mod translate;
 
 #[cfg(test)]
@@ -19,7 +25,8 @@ mod tests;
 use std::fmt;
 use std::ops::Range;
 
-use translate::{Target, Translation, translate};
+use engine::{Engine, Matcher};
+use translate::{Target, translate};
 
 /// The longest pattern that is accepted, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 16 * 1024;
@@ -147,7 +154,7 @@ impl Pattern {
             Some(text) if lookaround => (Engine::backtracking(&text, whole)?, None),
             Some(text) => (
                 Engine::automaton(&plain, whole)?,
-                Some(Engine::backtracking(&text, whole)?),
+                Some(Engine::before_final_break(&text)?),
             ),
             None => (Engine::automaton(&plain, whole)?, None),
         };
@@ -182,17 +189,17 @@ impl Pattern {
 
     /// Whether the pattern matches: the whole text or anywhere, as it was compiled.
     pub fn is_match(&self, text: &str) -> Result<bool, StepLimitExceeded> {
-        match self.engine_for(text)? {
-            Engine::Automaton(regex) => Ok(regex.is_match(text)),
-            Engine::Backtracking(regex) => regex.is_match(text).map_err(|_| StepLimitExceeded),
+        match self.engine_for(text)?.get()? {
+            Matcher::Automaton(regex) => Ok(regex.is_match(text)),
+            Matcher::Backtracking(regex) => regex.is_match(text).map_err(|_| StepLimitExceeded),
         }
     }
 
     /// The first match with the spans of its groups.
     pub fn captures(&self, text: &str) -> Result<Option<Groups>, StepLimitExceeded> {
-        match self.engine_for(text)? {
-            Engine::Automaton(regex) => Ok(regex.captures(text).map(Groups::from)),
-            Engine::Backtracking(regex) => {
+        match self.engine_for(text)?.get()? {
+            Matcher::Automaton(regex) => Ok(regex.captures(text).map(Groups::from)),
+            Matcher::Backtracking(regex) => {
                 let found = regex.captures(text).map_err(|_| StepLimitExceeded)?;
                 Ok(found.map(Groups::from))
             }
@@ -201,11 +208,11 @@ impl Pattern {
 
     /// All matches that do not overlap, from left to right, with the spans of their groups.
     pub fn find_all(&self, text: &str) -> Result<Vec<Groups>, StepLimitExceeded> {
-        let regex = match self.engine_for(text)? {
-            Engine::Automaton(regex) => {
+        let regex = match self.engine_for(text)?.get()? {
+            Matcher::Automaton(regex) => {
                 return Ok(regex.captures_iter(text).map(Groups::from).collect());
             }
-            Engine::Backtracking(regex) => regex,
+            Matcher::Backtracking(regex) => regex,
         };
         let mut matches = Vec::new();
         for found in regex.captures_iter(text) {
@@ -222,11 +229,10 @@ impl Pattern {
             Some(engine) if text.ends_with(is_line_break) => engine,
             _ => &self.engine,
         };
-        let too_long = text.len() > MAX_BACKTRACKING_BYTES;
-        match engine {
-            Engine::Backtracking(_) if too_long => Err(StepLimitExceeded),
-            engine => Ok(engine),
+        if engine.backtracks() && text.len() > MAX_BACKTRACKING_BYTES {
+            return Err(StepLimitExceeded);
         }
+        Ok(engine)
     }
 }
 
@@ -272,53 +278,6 @@ impl From<fancy_regex::Captures<'_, str>> for Groups {
                 .collect(),
         )
     }
-}
-
-#[derive(Clone)]
-enum Engine {
-    Automaton(regex::Regex),
-    Backtracking(Box<fancy_regex::Regex>),
-}
-
-impl Engine {
-    fn automaton(translation: &Translation, whole: bool) -> Result<Self, PatternError> {
-        regex::RegexBuilder::new(&anchored(&translation.text, whole))
-            .size_limit(MAX_COMPILED_BYTES)
-            .dfa_size_limit(MAX_COMPILED_BYTES)
-            .build()
-            .map(Self::Automaton)
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => PatternError::CompiledTooLarge,
-                other => PatternError::Engine {
-                    message: last_line(&other.to_string()),
-                },
-            })
-    }
-
-    fn backtracking(translation: &Translation, whole: bool) -> Result<Self, PatternError> {
-        fancy_regex::RegexBuilder::new(&anchored(&translation.text, whole))
-            .backtrack_limit(MAX_BACKTRACKING_STEPS)
-            .delegate_size_limit(MAX_COMPILED_BYTES)
-            .delegate_dfa_size_limit(MAX_COMPILED_BYTES)
-            .build()
-            .map(|regex| Self::Backtracking(Box::new(regex)))
-            .map_err(|error| PatternError::Engine {
-                message: last_line(&error.to_string()),
-            })
-    }
-}
-
-fn anchored(text: &str, whole: bool) -> String {
-    if whole {
-        format!(r"\A(?:{text})\z")
-    } else {
-        text.to_owned()
-    }
-}
-
-fn last_line(message: &str) -> String {
-    let line = message.lines().last().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 fn is_line_break(c: char) -> bool {

@@ -147,7 +147,7 @@ impl Translator {
         }
         let unicode = name.strip_prefix("Is").unwrap_or(&name);
         let class = format!(r"\{}{{{unicode}}}", if negated { 'P' } else { 'p' });
-        if regex::Regex::new(&class).is_err() {
+        if regex_syntax::parse(&class).is_err() {
             return Err(syntax(
                 &format!("there is no property `{name}`"),
                 start,
