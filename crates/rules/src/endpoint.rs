@@ -20,6 +20,7 @@ pub use query::{CallQuery, MAX_QUERY_BYTES, QueryPair, QueryRefused};
 pub use reverse::{ReverseError, UpstreamTarget};
 
 use crate::language::{self, Diagnostic, LoadOptions, RestRules, RuleFile, RuleKind};
+use crate::pattern;
 
 /// A REST rule set, compiled.
 #[derive(Debug)]
@@ -47,11 +48,10 @@ impl RuleSet {
             return Err(parsed.findings(found));
         };
         lint::check(rules, options, &mut found);
-        let endpoints: Vec<Endpoint> = rules
-            .endpoints
-            .iter()
-            .filter_map(|spec| Endpoint::compile(spec, &rules.definitions, options, &mut found))
-            .collect();
+        let endpoints: Vec<Endpoint> = pattern::sharing(|| {
+            let compile = |spec| Endpoint::compile(spec, &rules.definitions, options, &mut found);
+            rules.endpoints.iter().filter_map(compile).collect()
+        });
         if found.has_errors() {
             return Err(parsed.findings(found));
         }

@@ -129,9 +129,7 @@ pub(crate) fn read(
 
 fn finish(mut found: Diagnostics, tree: Option<&tree::Node>) -> Vec<Diagnostic> {
     if let Some(tree) = tree {
-        for finding in found.list_mut() {
-            finding.path = locate::path_to(tree, finding.span);
-        }
+        locate::add_paths(tree, found.list_mut());
     }
     found.into_vec()
 }

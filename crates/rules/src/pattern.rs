@@ -16,6 +16,7 @@
 mod assertion;
 mod class;
 mod engine;
+mod shared;
 mod size;
 mod translate;
 
@@ -24,8 +25,10 @@ mod tests;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use engine::{Engine, Matcher};
+pub(crate) use shared::sharing;
 use translate::{Target, translate};
 
 /// The longest pattern that is accepted, in bytes.
@@ -44,7 +47,7 @@ pub const MAX_BACKTRACKING_BYTES: usize = 64 * 1024;
 pub const MAX_BACKTRACKING_MATCHES: usize = 1000;
 
 /// Flags given beside a pattern, such as the `i` of `/…/i`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "one per flag letter of the dialect"
@@ -105,9 +108,11 @@ impl Flags {
     }
 }
 
-/// A compiled pattern, made for either matching whole texts or finding occurrences.
+/// A compiled pattern, made for either matching whole texts or finding occurrences. Clones share it.
 #[derive(Clone)]
-pub struct Pattern {
+pub struct Pattern(Arc<Compiled>);
+
+struct Compiled {
     source: Box<str>,
     engine: Engine,
     /// For texts that end in a line break, where `$` has a second place to match.
@@ -124,7 +129,7 @@ impl Pattern {
 
     /// Compiles a pattern that must match a whole text, with flags set from the start.
     pub fn whole_with(source: &str, flags: Flags) -> Result<Self, PatternError> {
-        Self::compile(source, flags, true)
+        shared::or_compile(source, flags, true, Self::compile)
     }
 
     /// Compiles a pattern whose occurrences are to be found anywhere in a text.
@@ -134,7 +139,7 @@ impl Pattern {
 
     /// Compiles a pattern whose occurrences are to be found, with flags set from the start.
     pub fn find_with(source: &str, flags: Flags) -> Result<Self, PatternError> {
-        Self::compile(source, flags, false)
+        shared::or_compile(source, flags, false, Self::compile)
     }
 
     fn compile(source: &str, flags: Flags, whole: bool) -> Result<Self, PatternError> {
@@ -152,39 +157,40 @@ impl Pattern {
         let names = plain.names.clone();
         let (engine, before_final_break) = match backtracking {
             Some(text) if lookaround => (Engine::backtracking(&text, whole)?, None),
-            Some(text) => (
-                Engine::automaton(&plain, whole)?,
-                Some(Engine::before_final_break(&text)?),
-            ),
+            Some(text) => {
+                let engine = Engine::automaton(&plain, whole)?;
+                let before_final_break = engine.before_final_break(&text)?;
+                (engine, Some(before_final_break))
+            }
             None => (Engine::automaton(&plain, whole)?, None),
         };
-        Ok(Self {
+        Ok(Self(Arc::new(Compiled {
             source: source.into(),
             engine,
             before_final_break,
             names,
             lookaround,
-        })
+        })))
     }
 
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// Whether the pattern needs the backtracking engine and so has a step limit; checks warn.
     pub fn uses_lookaround(&self) -> bool {
-        self.lookaround
+        self.0.lookaround
     }
 
     /// How many capturing groups there are, the whole match not counted.
     pub fn group_count(&self) -> usize {
-        self.names.len()
+        self.0.names.len()
     }
 
     /// The names of the capturing groups in order; `None` for a group without a name.
     pub fn group_names(&self) -> impl Iterator<Item = Option<&str>> {
-        self.names.iter().map(Option::as_deref)
+        self.0.names.iter().map(Option::as_deref)
     }
 
     /// Whether the pattern matches: the whole text or anywhere, as it was compiled.
@@ -225,9 +231,9 @@ impl Pattern {
     }
 
     fn engine_for(&self, text: &str) -> Result<&Engine, StepLimitExceeded> {
-        let engine = match &self.before_final_break {
+        let engine = match &self.0.before_final_break {
             Some(engine) if text.ends_with(is_line_break) => engine,
-            _ => &self.engine,
+            _ => &self.0.engine,
         };
         if engine.backtracks() && text.len() > MAX_BACKTRACKING_BYTES {
             return Err(StepLimitExceeded);
@@ -238,7 +244,7 @@ impl Pattern {
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Pattern").field(&self.source).finish()
+        f.debug_tuple("Pattern").field(&self.0.source).finish()
     }
 }
 

@@ -9,7 +9,6 @@ use super::{MAX_BACKTRACKING_STEPS, MAX_COMPILED_BYTES, PatternError, StepLimitE
 const SURELY_SMALL: usize = MAX_COMPILED_BYTES / 4;
 
 /// An engine for one pattern, perhaps not built yet.
-#[derive(Clone)]
 pub(super) struct Engine {
     text: Box<str>,
     backtracks: bool,
@@ -17,7 +16,6 @@ pub(super) struct Engine {
 }
 
 /// What matches texts.
-#[derive(Clone)]
 pub(super) enum Matcher {
     Automaton(regex::Regex),
     Backtracking(Box<fancy_regex::Regex>),
@@ -41,11 +39,15 @@ impl Engine {
         Self::unbuilt(translation, whole, true).built()
     }
 
-    /// Finds a pattern without look-around of its own, for which there is an [`Self::automaton`],
-    /// in texts that end in a line break.
-    pub(super) fn before_final_break(translation: &Translation) -> Result<Self, PatternError> {
+    /// Finds the same pattern in texts that end in a line break, for which it is translated with
+    /// look-around.
+    pub(super) fn before_final_break(
+        &self,
+        translation: &Translation,
+    ) -> Result<Self, PatternError> {
         let engine = Self::unbuilt(translation, false, true);
-        let surely_small = translation.text.len() <= SURELY_SMALL / 1024;
+        // Its automata are parts of this one.
+        let surely_small = self.matcher.get().is_none();
         if surely_small && fancy_regex::Expr::parse_tree(&engine.text).is_ok() {
             return Ok(engine);
         }
