@@ -331,22 +331,19 @@ impl Translator {
     }
 
     fn literal(&mut self, c: char) {
-        let mut text = String::new();
         if self.flags.ignore_case && self.flags.unicode_case {
-            let _ = write!(text, r"(?i:\x{{{:X}}})", u32::from(c));
+            let _ = write!(self.out, r"(?i:\x{{{:X}}})", u32::from(c));
         } else if self.flags.ignore_case && c.is_ascii_alphabetic() {
-            let _ = write!(
-                text,
-                "[{}{}]",
-                c.to_ascii_lowercase(),
-                c.to_ascii_uppercase()
-            );
+            self.out.push('[');
+            self.out.push(c.to_ascii_lowercase());
+            self.out.push(c.to_ascii_uppercase());
+            self.out.push(']');
         } else if c.is_ascii_alphanumeric() {
-            text.push(c);
+            self.out.push(c);
         } else {
-            let _ = write!(text, r"\x{{{:X}}}", u32::from(c));
+            let _ = write!(self.out, r"\x{{{:X}}}", u32::from(c));
         }
-        self.atom(&text);
+        self.after_atom = true;
     }
 
     pub(super) fn atom(&mut self, text: &str) {
