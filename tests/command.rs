@@ -231,14 +231,14 @@ fn the_configuration_is_listed_and_checked() {
     assert!(texts(&output).0.contains("HUSHGATE_ACCESS"));
     let output = hushgate(
         &["config", "--check"],
-        &[("PORT", "x"), ("HUSHGATE_TYPO", "1")],
+        &[("PORT", "x"), ("HUSHGATE_ACESS", "1")],
         "",
         &folder,
     );
     let (out, _) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        out.contains("PORT") && out.contains("HUSHGATE_TYPO"),
+        out.contains("PORT") && out.contains("HUSHGATE_ACESS"),
         "{out}"
     );
 }

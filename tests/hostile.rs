@@ -25,7 +25,6 @@ const TARGETS: &[&str] = &[
     "/v2/users%",
     "/v2/users%zz",
     "/v2/users%ff",
-    "/v2/users#x",
     "/V2/../v2/users",
     "/v2/users?page_size=30&unknown=1",
     "/v2/users?page_size=30;unknown=1",
@@ -48,12 +47,12 @@ async fn hostile_targets_are_refused_and_never_reach_the_source() {
         let answer =
             tokio::task::block_in_place(|| exchange(world.function.address(), request.as_bytes()));
         let status = status(&answer);
-        if !(400..500).contains(&status) {
-            reached.push(format!("{target}: {status}"));
+        let calls = world.source.as_ref().expect("a source").calls();
+        if !(400..500).contains(&status) || calls > 0 {
+            reached.push(format!("{target}: {status}, {calls} calls"));
         }
     }
     assert_eq!(reached, Vec::<String>::new());
-    assert_eq!(world.source.as_ref().expect("a source").calls(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

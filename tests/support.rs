@@ -1,5 +1,6 @@
 //! What all black-box tests share.
 
+pub(crate) mod canned;
 pub(crate) mod function;
 pub(crate) mod identifiers;
 pub(crate) mod raw;

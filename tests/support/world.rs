@@ -64,6 +64,7 @@ impl World {
         let function = Function::start("zoom", &all);
         let client = reqwest::Client::builder()
             .no_proxy()
+            .no_gzip()
             .build()
             .expect("a client");
         Self {

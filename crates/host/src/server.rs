@@ -25,6 +25,10 @@ mod intake;
 #[cfg(test)]
 mod tests;
 
+/// Connections that may be open however few requests may be in flight: an idle one must not keep
+/// others out until it times out.
+const LEAST_CONNECTIONS: usize = 1024;
+
 /// A future of a handler.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 
@@ -99,6 +103,7 @@ pub async fn serve(
         limits
             .in_flight
             .saturating_mul(4)
+            .max(LEAST_CONNECTIONS)
             .min(Semaphore::MAX_PERMITS),
     ));
     let graceful = GracefulShutdown::new();
