@@ -36,6 +36,7 @@ mod symbols;
 mod view;
 mod writer;
 
+pub(crate) use document::NodeSet;
 pub use document::{Children, Document, Kind, NodeId};
 pub use edit::NewValue;
 pub use error::{JsonError, JsonErrorKind};

@@ -215,6 +215,12 @@ impl Pattern {
     /// All matches that do not overlap, from left to right, with the spans of their groups.
     pub fn find_all(&self, text: &str) -> Result<Vec<Groups>, StepLimitExceeded> {
         let regex = match self.engine_for(text)?.get()? {
+            Matcher::Automaton(regex) if self.group_count() == 0 => {
+                let matches = regex.find_iter(text);
+                return Ok(matches
+                    .map(|found| Groups(vec![Some(found.range())]))
+                    .collect());
+            }
             Matcher::Automaton(regex) => {
                 return Ok(regex.captures_iter(text).map(Groups::from).collect());
             }

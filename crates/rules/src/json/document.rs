@@ -11,6 +11,27 @@ use super::symbols::{Sym, Symbols};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(super) u32);
 
+/// A set of values of one document.
+#[derive(Debug, Default)]
+pub(crate) struct NodeSet(Vec<u64>);
+
+impl NodeSet {
+    pub(crate) fn contains(&self, id: NodeId) -> bool {
+        let word = self.0.get(id.0 as usize / 64);
+        word.is_some_and(|word| word & (1 << (id.0 % 64)) != 0)
+    }
+
+    pub(crate) fn insert(&mut self, id: NodeId) {
+        let word = id.0 as usize / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << (id.0 % 64);
+        }
+    }
+}
+
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -47,7 +68,7 @@ pub struct Document<'t> {
     /// By symbol: the members of that name.
     pub(super) places: Vec<Vec<NodeId>>,
     /// Texts of edited strings and numbers.
-    pub(super) owned: Vec<Box<str>>,
+    pub(super) owned: Vec<String>,
     /// By object: members added by edits.
     pub(super) added: HashMap<u32, Vec<NodeId>>,
 }

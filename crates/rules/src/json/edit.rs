@@ -42,10 +42,8 @@ impl Document<'_> {
             NewValue::Null => (Kind::Null, 0, 0, 0),
             NewValue::Bool(true) => (Kind::True, 0, 0, 0),
             NewValue::Bool(false) => (Kind::False, 0, 0, 0),
-            NewValue::Integer(number) => {
-                (Kind::Integer, OWNED, self.own(number.to_string().into()), 0)
-            }
-            NewValue::String(text) => (Kind::String, OWNED, self.own(text.into()), 0),
+            NewValue::Integer(number) => (Kind::Integer, OWNED, self.own(number.to_string()), 0),
+            NewValue::String(text) => (Kind::String, OWNED, self.own(text), 0),
             NewValue::Array(elements) => {
                 let from = self.next_id();
                 for element in elements {
@@ -105,7 +103,7 @@ impl Document<'_> {
         id
     }
 
-    fn own(&mut self, text: Box<str>) -> u32 {
+    fn own(&mut self, text: String) -> u32 {
         self.owned.push(text);
         u32::try_from(self.owned.len() - 1).unwrap_or(u32::MAX)
     }

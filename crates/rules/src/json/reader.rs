@@ -82,6 +82,12 @@ impl<'t> Reader<'t> {
             return Ok(None);
         }
         self.document.clear();
+        if self.document.nodes.capacity() == 0 {
+            // Mostly there is one document. Where there are many, what is too much is never touched.
+            let rest = self.document.text.as_bytes().get(self.at..);
+            let nodes = estimate(rest.unwrap_or_default());
+            self.document.nodes.reserve_exact(nodes);
+        }
         self.at = parser::parse(&mut self.document, self.at, self.limits.max_depth)?;
         Ok(Some(&mut self.document))
     }

@@ -125,21 +125,41 @@ fn times_found(from: &Hits, id: NodeId) -> u32 {
         .map_or(0, |at| from[at].1)
 }
 
+/// The same, looking first where the last one was: members of one name follow the order of objects.
+fn times_found_near(from: &Hits, near: &mut usize, id: NodeId) -> u32 {
+    for at in *near..*near + 2 {
+        match from.get(at) {
+            Some(&(node, times)) if node == id => {
+                *near = at;
+                return times;
+            }
+            Some(&(node, _)) if node < id => {}
+            // What follows is greater; if what precedes is less, the place is not there.
+            _ if at > *near => return 0,
+            _ => break,
+        }
+    }
+    let found = from.binary_search_by_key(&id, |&(node, _)| node);
+    *near = found.unwrap_or_else(|at| at.saturating_sub(1));
+    found.map_or(0, |at| from[at].1)
+}
+
 fn add_times(a: u32, b: u32) -> u32 {
     a.saturating_add(b).min(MAX_TIMES)
 }
 
 /// `.a`, `['a','b']`.
 fn children_by_names(document: &Document<'_>, from: &Hits, names: &[Sym]) -> Hits {
-    let mut hits = Vec::new();
+    let mut hits = Vec::with_capacity(from.len());
     for &name in names {
         let places = document.occurrences(name);
         // Either look at every member of that name whether its object was found, or look into
         // every object found whether it has the member.
         if places.len() / 8 <= from.len() {
+            let mut near = 0;
             hits.extend(places.iter().filter_map(|&id| {
                 let object = document.parent(id)?;
-                let times = times_found(from, object);
+                let times = times_found_near(from, &mut near, object);
                 (times > 0 && document.is_live(id)).then_some((id, times))
             }));
         } else {
@@ -159,6 +179,12 @@ fn by_walking(document: &Document<'_>, from: &Hits, step: &Step, descend: bool) 
         return tidy(below(document, from, step));
     }
     let mut hits = Vec::new();
+    if matches!(step, Step::Any) {
+        for &(container, times) in from {
+            hits.extend(document.children(container).map(|id| (id, times)));
+        }
+        return tidy(hits);
+    }
     let mut found = Vec::new();
     for &(container, times) in from {
         here(document, container, step, &mut found);

@@ -5,7 +5,7 @@ use hashbrown::HashSet;
 use super::plan::Step;
 use super::{Report, ResponsePlan, Sanitizer};
 use crate::augment::drop_forged;
-use crate::json::{Document, NewValue, NodeId};
+use crate::json::{Document, NewValue, NodeId, NodeSet};
 use crate::jsonpath::Repeats;
 use crate::pseudonym::Scheme;
 use crate::schema::SchemaFilter;
@@ -28,7 +28,7 @@ impl Sanitizer {
             };
             report.filtered.add(filter.apply(document));
         }
-        let mut pseudonymized = HashSet::new();
+        let mut pseudonymized = NodeSet::default();
         for (index, step) in plan.steps.iter().enumerate() {
             if step
                 .condition
@@ -47,7 +47,7 @@ impl Sanitizer {
         &self,
         step: &Step,
         document: &mut Document<'_>,
-        pseudonymized: &mut HashSet<NodeId>,
+        pseudonymized: &mut NodeSet,
         report: &mut Report,
     ) -> u64 {
         let context = Context {
@@ -64,7 +64,7 @@ impl Sanitizer {
                     continue;
                 }
                 hits += 1;
-                if once && pseudonymized.contains(&node) {
+                if once && pseudonymized.contains(node) {
                     continue;
                 }
                 let outcome = step.transform.apply(&document.view(node), context);

@@ -34,45 +34,69 @@ pub(super) static DESCRIPTION: Description = Description {
 #[derive(Clone, Debug)]
 pub struct FilterTokenByRegex {
     filters: Vec<Pattern>,
-    delimiter: Option<Pattern>,
+    delimiter: Option<Delimiter>,
+}
+
+#[derive(Clone, Debug)]
+enum Delimiter {
+    /// Runs of ASCII white space, the default, which take no pattern to find.
+    Blanks,
+    Pattern(Pattern),
 }
 
 impl FilterTokenByRegex {
     /// Keeps the words between `delimiter`s that a filter matches; without one, the whole value.
     pub fn new(filters: Vec<Pattern>, delimiter: Option<Pattern>) -> Self {
+        let delimiter = delimiter.map(|pattern| match pattern.as_str() {
+            r"\s+" => Delimiter::Blanks,
+            _ => Delimiter::Pattern(pattern),
+        });
         Self { filters, delimiter }
     }
 
     fn keep(&self, text: &str) -> Result<Option<String>, Failure> {
         let mut kept = String::new();
-        for word in self.split(text)? {
-            if !self.matches(word)? {
-                continue;
+        self.each_word(text, |word| {
+            if self.matches(word)? {
+                if !kept.is_empty() {
+                    kept.push(' ');
+                }
+                kept.push_str(word);
             }
-            if !kept.is_empty() {
-                kept.push(' ');
-            }
-            kept.push_str(word);
-        }
+            Ok(())
+        })?;
         let kept = trim(&kept);
         Ok((!kept.is_empty()).then(|| kept.to_owned()))
     }
 
-    fn split<'t>(&self, text: &'t str) -> Result<Vec<&'t str>, Failure> {
-        let Some(delimiter) = &self.delimiter else {
-            return Ok(vec![text]);
-        };
-        let mut words = Vec::new();
-        let mut from = 0;
-        for span in delimiter.find_all(text)?.iter().map(super::Groups::whole) {
-            // An empty match at the start makes no word before it.
-            if span.end > 0 {
-                words.push(text.get(from..span.start).unwrap_or_default());
-                from = span.end;
+    fn each_word<'t>(
+        &self,
+        text: &'t str,
+        mut take: impl FnMut(&'t str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        match &self.delimiter {
+            None => take(text),
+            Some(Delimiter::Blanks) => {
+                let is_blank = |c: char| matches!(c, '\t'..='\r' | ' ');
+                let mut rest = text;
+                while let Some((word, after)) = rest.split_once(is_blank) {
+                    take(word)?;
+                    rest = after.trim_start_matches(is_blank);
+                }
+                take(rest)
+            }
+            Some(Delimiter::Pattern(delimiter)) => {
+                let mut from = 0;
+                for span in delimiter.find_all(text)?.iter().map(super::Groups::whole) {
+                    // An empty match at the start makes no word before it.
+                    if span.end > 0 {
+                        take(text.get(from..span.start).unwrap_or_default())?;
+                        from = span.end;
+                    }
+                }
+                take(text.get(from..).unwrap_or_default())
             }
         }
-        words.push(text.get(from..).unwrap_or_default());
-        Ok(words)
     }
 
     fn matches(&self, word: &str) -> Result<bool, Failure> {
@@ -92,5 +116,34 @@ impl Transform for FilterTokenByRegex {
             Ok(None) => Outcome::Null,
             Err(failure) => Outcome::Failed(failure),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Delimiter, FilterTokenByRegex};
+    use crate::pattern::Pattern;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// White space is found without a pattern as it is with one.
+        #[test]
+        fn blanks_part_words_as_the_pattern_does(text in "[ab \t\n\u{b}\u{a0}é]{0,12}") {
+            let words = |delimiter: &str| {
+                let delimiter = Pattern::find(delimiter).unwrap();
+                let transform = FilterTokenByRegex::new(Vec::new(), Some(delimiter));
+                let mut words = Vec::new();
+                let take = |word: &str| {
+                    words.push(word.to_owned());
+                    Ok(())
+                };
+                transform.each_word(&text, take).unwrap();
+                (words, matches!(transform.delimiter, Some(Delimiter::Blanks)))
+            };
+            let (direct, is_direct) = words(r"\s+");
+            let (by_pattern, is_direct_too) = words(r"(?:\s)+");
+            prop_assert!(is_direct && !is_direct_too);
+            prop_assert_eq!(direct, by_pattern);
+        }
     }
 }

@@ -52,9 +52,11 @@ pub(crate) fn sanitize(rules: &str, body: &str, scheme: Scheme) -> String {
 }
 
 fn indented(text: &str, indent: &str) -> String {
-    text.lines()
-        .map(|line| format!("{indent}{line}\n"))
-        .collect()
+    let mut indented = String::new();
+    for line in text.lines() {
+        indented.extend([indent, line, "\n"]);
+    }
+    indented
 }
 
 /// A sanitizer with the example key, or with the salt and password of the published vectors.
