@@ -245,7 +245,14 @@ fn the_configuration_is_listed_and_checked() {
 
 #[test]
 fn the_demonstration_shows_one_answer_and_two_refusals() {
-    for source in ["zoom", "jira-cloud"] {
+    // One of each way to a source's access token that a demonstration has to imitate.
+    for source in [
+        "zoom",
+        "jira-cloud",
+        "gcal",
+        "github",
+        "slack-discovery-api",
+    ] {
         let output = hushgate(&["demo", source, "--once"], &[], "", &scratch("demo"));
         let (out, error) = texts(&output);
         assert!(output.status.success(), "{out}{error}");
