@@ -103,8 +103,7 @@ pub async fn serve(
         limits
             .in_flight
             .saturating_mul(4)
-            .max(LEAST_CONNECTIONS)
-            .min(Semaphore::MAX_PERMITS),
+            .clamp(LEAST_CONNECTIONS, Semaphore::MAX_PERMITS),
     ));
     let graceful = GracefulShutdown::new();
     let builder = connection_builder(&limits);
