@@ -11,6 +11,9 @@ use super::symbols::Symbols;
 /// The key of a node without a name: the root, or an array element.
 pub(super) const NO_KEY: u32 = 0;
 
+/// Room for this many names that rules do not mention, so that small documents need no more.
+const USUALLY_UNKNOWN: usize = 56;
+
 /// Interned member names, by key. Keys below `known` are those of the [`Symbols`].
 #[derive(Debug)]
 pub(super) struct Names<'t> {
@@ -54,16 +57,18 @@ impl<'t> Entry<'t> {
 impl<'t> Names<'t> {
     pub(super) fn new(symbols: &'t Symbols) -> Self {
         let names = symbols.entries();
-        let entries: Vec<_> = names
-            .iter()
-            .map(|name| Entry::new(Cow::Borrowed(&*name.text), name.plain, name.indexed))
-            .collect();
+        let mut entries = Vec::with_capacity(names.len() + USUALLY_UNKNOWN);
+        entries.extend(
+            names
+                .iter()
+                .map(|name| Entry::new(Cow::Borrowed(&*name.text), name.plain, name.indexed)),
+        );
         let known = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         Self {
             symbols,
             entries,
             known,
-            unknown: HashTable::new(),
+            unknown: HashTable::with_capacity(USUALLY_UNKNOWN),
             objects: 0,
         }
     }

@@ -7,6 +7,9 @@ use super::error::{JsonError, JsonErrorKind};
 use super::names::NO_KEY;
 use super::string;
 
+/// Room for this many members of one name at first.
+const USUAL_PLACES: usize = 16;
+
 /// Reads the value at `at` into an empty document and returns the position after it.
 pub(super) fn parse(
     document: &mut Document<'_>,
@@ -334,7 +337,11 @@ impl Parser<'_, '_> {
             end: id + 1,
         });
         if self.document.names.is_indexed(key) {
-            self.document.places[key as usize].push(NodeId(id));
+            let places = &mut self.document.places[key as usize];
+            if places.capacity() == 0 {
+                places.reserve(USUAL_PLACES);
+            }
+            places.push(NodeId(id));
         }
         id
     }
