@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::print;
 use crate::view::{Style, side_by_side};
@@ -64,6 +65,7 @@ async fn show(options: &Options) -> anyhow::Result<ExitCode> {
     if options.once {
         return Ok(ExitCode::SUCCESS);
     }
+    let mut interrupted = signal(SignalKind::interrupt())?;
     heading("Try it yourself (the token is valid for 12 hours)");
     print::line(&format!(
         "curl -i '{}{call}' \\\n  -H 'Authorization: Bearer {}'\n",
@@ -71,7 +73,7 @@ async fn show(options: &Options) -> anyhow::Result<ExitCode> {
         world.token()
     ));
     print::line("Serving until Ctrl-C.");
-    tokio::signal::ctrl_c().await?;
+    interrupted.recv().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hushgate_gateway::gateway::Gateway;
 use hushgate_gateway::inbound::Inbound;
 use hushgate_gateway::ports::SecretStore;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assemble::{BuiltIn, assemble};
 use crate::config::{Config, ConfigError, Environment, SecretsAt, process_environment};
@@ -99,7 +100,11 @@ impl Prepared {
             .enable_all()
             .build()
             .map_err(|e| vec![format!("can't start threads: {}", e.kind())])?;
-        let served = runtime.block_on(self.serve(told_to_stop()));
+        let served = runtime.block_on(async {
+            // Before anything says that the function is ready.
+            let stop = told_to_stop();
+            self.serve(stop).await
+        });
         // What is still running had its time.
         runtime.shutdown_background();
         served.map_err(|e| vec![format!("can't serve: {}", e.kind())])
@@ -129,20 +134,34 @@ fn open_store(
     }
 }
 
-/// Completes at SIGTERM (how clouds and containers stop a process) or SIGINT.
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => {
+/// A future that completes at SIGTERM (how clouds and containers stop a process) or SIGINT.
+///
+/// Signals count from this call on, not from the first poll. Needs a runtime around it.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let terminate = Waiting::on(SignalKind::terminate());
+    let interrupt = Waiting::on(SignalKind::interrupt());
+    async {
+        tokio::select! {
+            () = terminate.arrives() => {}
+            () = interrupt.arrives() => {}
+        }
+    }
+}
+
+/// A signal that is waited for; none where the system refuses, which then ends the process its own way.
+struct Waiting(Option<Signal>);
+
+impl Waiting {
+    fn on(kind: SignalKind) -> Self {
+        Self(signal(kind).ok())
+    }
+
+    async fn arrives(self) {
+        match self.0 {
+            Some(mut signal) => {
                 signal.recv().await;
             }
-            // Without the signal, the system ends the process its own way.
-            Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
-    };
-    tokio::select! {
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::interrupt()) => {}
     }
 }
