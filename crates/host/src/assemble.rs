@@ -148,6 +148,12 @@ fn connector(
         .setting_names()
         .filter_map(|name| Some((name.to_owned(), environment.get(name)?.clone())))
         .collect();
+    let token_origin = config
+        .token_origin
+        .as_deref()
+        .map(|text| egress.parse(text))
+        .transpose()
+        .map_err(|e| vec![format!("HUSHGATE_TOKEN_ORIGIN: {e}")])?;
     let parts = ConnectorParts {
         store,
         clock: Arc::new(SystemClock),
@@ -156,10 +162,7 @@ fn connector(
         settings,
         target_host: config.target_host.clone(),
         dev_loopback: config.dev_loopback,
-        token_origin: config
-            .token_origin
-            .as_deref()
-            .and_then(|text| egress.parse(text).ok()),
+        token_origin,
     };
     Connector::new(Arc::new(source), parts)
         .map_err(|e| e.to_string().lines().map(str::to_owned).collect())

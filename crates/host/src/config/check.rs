@@ -101,8 +101,27 @@ pub(super) fn token_origin(text: &str, environment: &Environment) -> Verdict {
     }
     let bare = text
         .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"));
-    plain_host(bare.ok_or("without a scheme")?)
+        .or_else(|| text.strip_prefix("https://"))
+        .ok_or("without a scheme")?;
+    plain_host(bare)?;
+    if is_this_machine(bare) {
+        Ok(())
+    } else {
+        Err("not on this machine".to_owned())
+    }
+}
+
+/// Whether a plain host is 127.0.0.0/8, `[::1]` or `localhost`.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 pub(super) fn canonicalization(value: &str, _: &Environment) -> Verdict {

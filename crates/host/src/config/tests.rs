@@ -59,6 +59,37 @@ fn refuses_loopback_on_a_cloud_host() {
 }
 
 #[test]
+fn takes_a_token_origin_on_this_machine_only() {
+    let found = |origin: &str| {
+        problems(&[
+            ("HUSHGATE_DEV_LOOPBACK", "1"),
+            ("HUSHGATE_TOKEN_ORIGIN", origin),
+        ])
+        .len()
+    };
+    for good in [
+        "http://127.0.0.1:9000",
+        "http://127.3.2.1",
+        "https://[::1]:9000",
+        "http://localhost:9000",
+    ] {
+        assert_eq!(found(good), 0, "{good}");
+    }
+    for bad in [
+        "127.0.0.1:9000",
+        "http://10.0.0.7:9000",
+        "http://169.254.169.254",
+        "https://[::ffff:169.254.169.254]",
+        "https://login.example.com",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://127.0.0.1:9000/token",
+    ] {
+        assert_eq!(found(bad), 1, "{bad}");
+    }
+}
+
+#[test]
 fn takes_plain_hosts_only() {
     for good in [
         "acme.my.salesforce.com",
