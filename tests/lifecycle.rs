@@ -1,8 +1,9 @@
 //! Starting and stopping.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hushgate_cli::sample::{LoopbackServer, Response};
 
@@ -86,4 +87,90 @@ async fn loopback_is_refused_as_a_source_unless_switched_on() {
         !output.status.success(),
         "loopback on a cloud host must stop the start"
     );
+}
+
+#[test]
+fn a_signal_at_the_moment_of_readiness_ends_the_function_in_order() {
+    for signal in ["-TERM", "-INT"] {
+        let mut child = Command::new(binary("zoom"))
+            .env_clear()
+            .env("PORT", "0")
+            .env("HUSHGATE_LISTEN", "127.0.0.1")
+            .current_dir(scratch("signal"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        let pid = child.id().to_string();
+        for line in output.lines() {
+            if line.expect("text").contains("\"ready\"") {
+                let sent = Command::new("kill").args([signal, &pid]).status();
+                assert!(sent.expect("kill runs").success());
+            }
+        }
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0), "{signal}: {status}");
+    }
+}
+
+#[test]
+fn addresses_that_no_source_has_stop_the_start() {
+    let cases = [
+        ("zoom", "HUSHGATE_TARGET_HOST", "169.254.169.254"),
+        ("salesforce", "HUSHGATE_TARGET_HOST", "169.254.169.254"),
+        ("salesforce", "HUSHGATE_TARGET_HOST", "[fd00:ec2::254]"),
+        ("salesforce", "HUSHGATE_TARGET_HOST", "10.0.0.7"),
+        (
+            "salesforce",
+            "HUSHGATE_TARGET_HOST",
+            "my.salesforce.com.evil.example",
+        ),
+        ("zoom", "HUSHGATE_TOKEN_ORIGIN", "http://10.0.0.7:9000"),
+        ("zoom", "HUSHGATE_TOKEN_ORIGIN", "http://169.254.169.254"),
+        (
+            "zoom",
+            "HUSHGATE_TOKEN_ORIGIN",
+            "https://[::ffff:169.254.169.254]",
+        ),
+    ];
+    for (source, name, value) in cases {
+        let mut command = Command::new(binary(source));
+        command
+            .env_clear()
+            .env("PORT", "0")
+            .env("HUSHGATE_DEV_LOOPBACK", "1")
+            .env("HUSHGATE_TARGET_HOST", "127.0.0.1:9")
+            .env(name, value)
+            .current_dir(scratch("address"));
+        let (status, text) = end_of(command);
+        assert!(
+            status.is_some_and(|s| !s.success()),
+            "{name}={value}: {text}"
+        );
+        assert!(text.contains(name), "{name} is not named:\n{text}");
+        assert!(!text.contains("\"ready\""), "{text}");
+    }
+}
+
+/// How a process ends within five seconds, and what it wrote; one that runs on is ended.
+fn end_of(mut command: Command) -> (Option<std::process::ExitStatus>, String) {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.expect("it starts");
+    let start = Instant::now();
+    let mut status = None;
+    while status.is_none() && start.elapsed() < Duration::from_secs(5) {
+        status = child.try_wait().expect("the process can be asked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if status.is_none() {
+        let _ = child.kill();
+    }
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    (status, text + &String::from_utf8_lossy(&output.stdout))
 }

@@ -11,8 +11,12 @@
 
 mod support;
 
+mod access_oidc;
 mod answers;
+mod causes;
 mod command;
+mod control;
+mod documents;
 mod dying;
 mod hostile;
 mod lifecycle;

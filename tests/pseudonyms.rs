@@ -78,6 +78,71 @@ fn another_implementation_makes_the_same_pseudonyms_from_the_documentation() {
     assert_eq!(pairs, expected.lines().collect::<Vec<_>>());
 }
 
+/// Published pairs of the reference: identifier, hashed form, reversible form. Salt `salt`, password `secret`.
+const PUBLISHED: &[(&str, &str, &str)] = &[
+    (
+        "blah",
+        "t~nVPSMYD7ZO_ptGIMJ65TAFo5_vVVQQ2af5Bfg7bW0Jo",
+        "p~nVPSMYD7ZO_ptGIMJ65TAFo5_vVVQQ2af5Bfg7bW0Jq9JIOXfBWhts_zA5Ns0r4m",
+    ),
+    (
+        "alice@acme.com",
+        "t~UFdK0TvVTvZ23c6QslyCy0o2MSq2DRtDjEXfTPJyyMk@acme.com",
+        "p~UFdK0TvVTvZ23c6QslyCy0o2MSq2DRtDjEXfTPJyyMnKYUk8FJevl3wvFyZY0eF-@acme.com",
+    ),
+    (
+        "Alice@Acme.COM",
+        "t~UFdK0TvVTvZ23c6QslyCy0o2MSq2DRtDjEXfTPJyyMk@Acme.COM",
+        "p~UFdK0TvVTvZ23c6QslyCy0o2MSq2DRtDjEXfTPJyyMnD-iukYfQVA_xqdZmzK3qx@Acme.COM",
+    ),
+    (
+        "\"Zo\u{eb} Q\" <zoe@acme.com>",
+        "t~LcSvyqRyr-G1cxGQV73iMEIFIYOzB27m8vTGAcIYu9Q@acme.com",
+        "p~LcSvyqRyr-G1cxGQV73iMEIFIYOzB27m8vTGAcIYu9S2M_F8CW3z1lYLLbIJlhfyYnNPe10h51m0i9j8KwoPYw@acme.com",
+    ),
+    (
+        "alice@localhost",
+        "t~tUmUYUz8UjssgjdDKdL4eSEX_kBcCpPVNTzVwpZKK8s",
+        "p~tUmUYUz8UjssgjdDKdL4eSEX_kBcCpPVNTzVwpZKK8vhx1KH3mR042507rBWJ2Ij",
+    ),
+];
+
+#[test]
+fn compatibility_mode_makes_the_published_pseudonyms_in_a_batch() {
+    let folder = scratch("published");
+    std::fs::write(folder.join("rules.yaml"), RULES).expect("a file");
+    let calls: Vec<String> = PUBLISHED
+        .iter()
+        .enumerate()
+        .map(|(number, (id, _, _))| {
+            json!({
+                "id": number, "rules": "rules.yaml", "method": "GET",
+                "url": "https://x.example/v1/ids", "body": [{"plain": id, "back": id}],
+            })
+            .to_string()
+        })
+        .collect();
+    let mut command = Command::new(binary("hushgate"));
+    command
+        .args(["sanitize", "--batch"])
+        .env_clear()
+        .env("HUSHGATE_COMPAT", "psoxy")
+        .env("PSOXY_SALT", "salt")
+        .env("PSOXY_ENCRYPTION_KEY", "secret")
+        .current_dir(&folder);
+    let answers = output(&mut command, &(calls.join("\n") + "\n"));
+    assert_eq!(answers.lines().count(), PUBLISHED.len(), "{answers}");
+    for (line, (id, plain, back)) in answers.lines().zip(PUBLISHED) {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(line["status"], "ok", "{line}");
+        let body = match &line["body"] {
+            Value::String(text) => serde_json::from_str(text).expect("JSON"),
+            body => body.clone(),
+        };
+        assert_eq!(body, json!([{"plain": plain, "back": back}]), "{id}");
+    }
+}
+
 fn output(command: &mut Command, input: &str) -> String {
     let mut child = command
         .stdin(Stdio::piped())

@@ -7,3 +7,9 @@ pub(crate) mod raw;
 pub(crate) mod world;
 
 pub(crate) use world::World;
+
+/// Says, past the capture of passing tests' output, that something was not tested.
+pub(crate) fn skipped(reason: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}

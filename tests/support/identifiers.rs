@@ -46,3 +46,41 @@ pub(crate) fn found_in(log: &str) -> Vec<&'static str> {
         .filter(|value| log.contains(value))
         .collect()
 }
+
+#[test]
+fn every_identifier_is_found_wherever_it_stands_in_a_log() {
+    let missed: Vec<_> = all()
+        .iter()
+        .filter(|value| {
+            let line = format!("{{\"level\":\"WARN\",\"detail\":\"x{value}y\"}}\n");
+            !found_in(&line).contains(&value.as_str())
+        })
+        .collect();
+    assert!(missed.is_empty(), "{missed:?}");
+    for entry in std::fs::read_dir(root().join("rules")).expect("rules/") {
+        let folder = entry.expect("an entry").path();
+        let file = folder.join("examples/pii.txt");
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            text.lines()
+                .any(|line| all().iter().any(|v| v == line.trim())),
+            "no identifier of {} is searched for",
+            folder.display()
+        );
+    }
+}
+
+#[test]
+fn a_log_without_identifiers_is_clean() {
+    let log = "{\"level\":\"INFO\",\"source\":\"zoom\",\"status\":200}\n";
+    assert_eq!(found_in(log), Vec::<&str>::new());
+}
+
+#[test]
+#[should_panic(expected = "holds [\"quentin.hollis\"]")]
+fn a_function_whose_log_names_a_person_fails_its_test() {
+    use super::function::Function;
+    let function = Function::start("zoom", &[("HUSHGATE_LISTEN", "127.0.0.1")]);
+    function.plant("a line that names quentin.hollis\n");
+    drop(function);
+}

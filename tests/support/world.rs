@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hushgate_cli::examples::Folder;
 use hushgate_cli::sample::{Issuer, SampleSource, Served};
+use hushgate_cli::sources::{BuiltIn, sample_secrets};
 
 use super::function::{Function, root};
 
@@ -14,7 +15,7 @@ pub(crate) const SUBJECT: &str = "112233";
 /// The pseudonym key of the tests.
 pub(crate) const KEY: &str = "1:aHVzaGdhdGUtZTJlLWtleS1ub3QtYS1zZWNyZXQtMzI=";
 
-/// A function of source zoom with a working world around it.
+/// A function with a working world around it.
 pub(crate) struct World {
     pub(crate) issuer: Issuer,
     pub(crate) source: Option<SampleSource>,
@@ -23,37 +24,70 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts all of it; the source replays the examples of zoom.
+    /// Starts source zoom and all around it; the source replays the examples.
     pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// Starts all of it with further variables for the function.
+    /// Starts source zoom with further variables for the function; an empty one is left out.
     pub(crate) async fn with(environment: &[(&str, &str)]) -> Self {
-        let source = SampleSource::start(served("zoom"), None)
+        Self::of("zoom", environment).await
+    }
+
+    /// Starts any source with further variables.
+    pub(crate) async fn of(id: &str, environment: &[(&str, &str)]) -> Self {
+        let source = SampleSource::start(served(id), None)
             .await
             .expect("the sample source");
         let address = source.url().trim_start_matches("http://").to_owned();
-        let mut world = Self::before(&address, environment).await;
+        let mut world = Self::of_before(id, &address, environment).await;
         world.source = Some(source);
         world
     }
 
-    /// Starts all but the source, which listens at `address` (`host:port`).
+    /// Starts all but the source, zoom, which listens at `address` (`host:port`).
     pub(crate) async fn before(address: &str, environment: &[(&str, &str)]) -> Self {
+        Self::of_before("zoom", address, environment).await
+    }
+
+    /// Starts all but the source, any one, which listens at `address` (`host:port`).
+    pub(crate) async fn of_before(id: &str, address: &str, environment: &[(&str, &str)]) -> Self {
+        let start = |all: &[(&str, &str)]| Some(Function::start(id, all));
+        let world = Self::launch(id, address, environment, start).await;
+        world.expect("the function starts")
+    }
+
+    /// Source zoom, which the function looks for under its own name in this hosts file; tokens come
+    /// from `address`. None where the system does not let a function have a hosts file of its own.
+    pub(crate) async fn with_hosts(
+        hosts: &str,
+        address: &str,
+        environment: &[(&str, &str)],
+    ) -> Option<Self> {
+        let mut environment = environment.to_vec();
+        environment.push(("HUSHGATE_TARGET_HOST", ""));
+        let start = |all: &[(&str, &str)]| Function::start_with_hosts("zoom", all, hosts);
+        Self::launch("zoom", address, &environment, start).await
+    }
+
+    async fn launch(
+        id: &str,
+        address: &str,
+        environment: &[(&str, &str)],
+        start: impl FnOnce(&[(&str, &str)]) -> Option<Function>,
+    ) -> Option<Self> {
         let issuer = Issuer::start().await.expect("the issuer");
-        let policy = policy(&issuer.url(), "[zoom]");
+        let policy = policy(&issuer.url(), &format!("[{id}]"));
         let token_origin = format!("http://{address}");
+        let secrets = secrets(id);
         let mut all = vec![
             ("HUSHGATE_ACCESS", policy.as_str()),
             ("HUSHGATE_DEV_LOOPBACK", "1"),
             ("HUSHGATE_TARGET_HOST", address),
             ("HUSHGATE_TOKEN_ORIGIN", token_origin.as_str()),
             ("PSEUDONYM_KEY", KEY),
-            ("CLIENT_ID", "e2e-client-id"),
-            ("CLIENT_SECRET", "e2e-client-secret"),
-            ("ACCOUNT_ID", "e2e-account"),
         ];
+        all.extend(secrets.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         all.retain(|(name, _)| !environment.iter().any(|(other, _)| other == name));
         all.extend(
             environment
@@ -61,18 +95,18 @@ impl World {
                 .copied()
                 .filter(|(_, value)| !value.is_empty()),
         );
-        let function = Function::start("zoom", &all);
+        let function = start(&all)?;
         let client = reqwest::Client::builder()
             .no_proxy()
             .no_gzip()
             .build()
             .expect("a client");
-        Self {
+        Some(Self {
             issuer,
             source: None,
             function,
             client,
-        }
+        })
     }
 
     /// A good token.
@@ -96,6 +130,18 @@ impl World {
             .request(method, format!("{}{target}", self.function.url()))
             .bearer_auth(self.token())
     }
+}
+
+/// The credential of a source, as a person would store it.
+fn secrets(id: &str) -> Vec<(String, String)> {
+    let built_in = BuiltIn::find(id).expect("a built-in source");
+    let mut secrets = sample_secrets(built_in).expect("its sample secrets");
+    for (name, value) in &mut secrets {
+        if name == "CLIENT_SECRET" {
+            "e2e-client-secret".clone_into(value);
+        }
+    }
+    secrets
 }
 
 /// The access policy of the tests.

@@ -7,8 +7,8 @@ use clap::Args;
 use crate::chore::{cargo, root, step, tools};
 use crate::{generate, prerequisites};
 
-/// The function that the black-box tests start.
-const FUNCTIONS: &[&str] = &["zoom", "outlook-cal"];
+/// The functions that the black-box tests start.
+const FUNCTIONS: &[&str] = &["zoom", "outlook-cal", "salesforce", "gcal"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
