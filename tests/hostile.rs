@@ -56,17 +56,30 @@ async fn hostile_targets_are_refused_and_never_reach_the_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_absolute_target_is_refused_or_read_as_a_path_of_the_source() {
-    let world = World::start().await;
-    let token = world.token();
-    let request = format!(
-        "GET http://evil.example/v2/users?status=active&page_size=30 HTTP/1.1\r\nhost: evil.example\r\n\
-         authorization: Bearer {token}\r\nconnection: close\r\n\r\n"
-    );
-    let answer =
-        tokio::task::block_in_place(|| exchange(world.function.address(), request.as_bytes()));
-    assert!([200, 400].contains(&status(&answer)), "{answer}");
-    assert!(world.source.as_ref().expect("a source").calls() <= 1);
+async fn an_absolute_target_is_refused_in_the_words_of_the_mode() {
+    let compat = [("HUSHGATE_COMPAT", "psoxy"), ("PSOXY_SALT", "e2e-salt")];
+    for (mode, named) in [(&[][..], false), (&compat[..], true)] {
+        let world = World::with(mode).await;
+        let token = world.token();
+        let request = format!(
+            "GET http://evil.example/v2/users?status=active&page_size=30 HTTP/1.1\r\nhost: evil.example\r\n\
+             authorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        let answer =
+            tokio::task::block_in_place(|| exchange(world.function.address(), request.as_bytes()));
+        let lower = answer.to_lowercase();
+        assert_eq!(status(&answer), 400, "{answer}");
+        assert!(
+            lower.contains("x-hushgate-error: request-invalid"),
+            "{answer}"
+        );
+        assert_eq!(
+            lower.contains("x-psoxy-error: invalid_request"),
+            named,
+            "{answer}"
+        );
+        assert_eq!(world.source.as_ref().expect("a source").calls(), 0);
+    }
 }
 
 /// Header lines that must not be forwarded, obeyed or misread.

@@ -21,6 +21,7 @@ use crate::keys::Keys;
 use crate::ports::SecretStore;
 use crate::refusal::{Cause, Refusal};
 use crate::reply::{Badge, Reply};
+use crate::request_id::RequestId;
 use crate::sanitize;
 
 /// What a gateway is made of.
@@ -117,7 +118,7 @@ impl Gateway {
         };
         let (reply, refusal) = match outcome {
             Ok(reply) => (reply, None),
-            Err(refusal) => (self.refused(&refusal, &record), Some(refusal)),
+            Err(refusal) => (self.refuse(&refusal, &record.id), Some(refusal)),
         };
         let reply = if record.is_verified() {
             reply.badge(&self.badge())
@@ -126,6 +127,16 @@ impl Gateway {
         };
         record.finish(reply.status(), reply.body().len(), refusal.as_ref());
         reply
+    }
+
+    /// The reply to a refused request; under compatibility it has the reference's name of the cause too.
+    pub fn refuse(&self, refusal: &Refusal, id: &RequestId) -> Reply {
+        let reply = Reply::refused(refusal, id);
+        if self.settings.compat {
+            reply.psoxy_error(refusal.cause())
+        } else {
+            reply
+        }
     }
 
     async fn answer(&self, inbound: &Inbound, record: &mut Record) -> Result<Reply, Refusal> {
@@ -157,15 +168,6 @@ impl Gateway {
         .await?;
         let reply = Reply::sanitized(sanitized, &record.id);
         compress(reply, &inbound.headers).await
-    }
-
-    fn refused(&self, refusal: &Refusal, record: &Record) -> Reply {
-        let reply = Reply::refused(refusal, &record.id);
-        if self.settings.compat {
-            reply.psoxy_error(refusal.cause())
-        } else {
-            reply
-        }
     }
 
     fn badge(&self) -> Badge {

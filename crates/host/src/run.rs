@@ -8,6 +8,9 @@ use std::sync::Arc;
 use hushgate_gateway::gateway::Gateway;
 use hushgate_gateway::inbound::Inbound;
 use hushgate_gateway::ports::SecretStore;
+use hushgate_gateway::refusal::Refusal;
+use hushgate_gateway::reply::Reply;
+use hushgate_gateway::request_id::RequestId;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assemble::{BuiltIn, assemble};
@@ -114,6 +117,10 @@ impl Prepared {
 impl Handler for Gateway {
     fn handle(&self, inbound: Inbound) -> Answering<'_> {
         Box::pin(Gateway::handle(self, inbound))
+    }
+
+    fn refuse(&self, refusal: &Refusal, id: &RequestId) -> Reply {
+        Gateway::refuse(self, refusal, id)
     }
 }
 

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
 use hushgate_gateway::inbound::Inbound;
+use hushgate_gateway::refusal::Refusal;
 use hushgate_gateway::reply::Reply;
+use hushgate_gateway::request_id::RequestId;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -36,6 +38,9 @@ pub type Answering<'a> = Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request; dropped when the caller goes away.
     fn handle(&self, inbound: Inbound) -> Answering<'_>;
+
+    /// The reply to a request that could not even be read.
+    fn refuse(&self, refusal: &Refusal, id: &RequestId) -> Reply;
 }
 
 /// What a server accepts.
@@ -150,12 +155,18 @@ impl Server {
             return Response::new(Full::from("ok\n"));
         }
         let Ok(_permit) = self.in_flight.try_acquire() else {
-            return finish(intake::overloaded());
+            return self.refuse(&intake::overloaded());
         };
         match intake::inbound(request, peer, &self.limits).await {
             Ok(inbound) => finish(self.handler.handle(inbound).await),
-            Err(reply) => finish(*reply),
+            Err(refusal) => self.refuse(&refusal),
         }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Response<Full<Bytes>> {
+        let id = RequestId::fresh();
+        intake::log(refusal, &id);
+        finish(self.handler.refuse(refusal, &id))
     }
 }
 

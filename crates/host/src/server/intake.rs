@@ -8,7 +8,6 @@ use http::{Method, Request, Version};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hushgate_gateway::inbound::Inbound;
 use hushgate_gateway::refusal::{Cause, Refusal};
-use hushgate_gateway::reply::Reply;
 use hushgate_gateway::request_id::RequestId;
 use hyper::body::Incoming;
 
@@ -19,8 +18,8 @@ pub(super) fn is_liveness<B>(request: &Request<B>) -> bool {
     request.uri().path() == "/healthz" && matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
-pub(super) fn overloaded() -> Reply {
-    *refuse(
+pub(super) fn overloaded() -> Refusal {
+    Refusal::new(
         Cause::Overloaded,
         "as many requests in flight as HUSHGATE_MAX_IN_FLIGHT allows",
     )
@@ -29,12 +28,12 @@ pub(super) fn overloaded() -> Reply {
 /// Reads the whole request.
 ///
 /// # Errors
-/// The reply to a target in a form that is not served, or to a body that is too large or too slow.
+/// The refusal of a target in a form that is not served, or of a body that is too large or too slow.
 pub(super) async fn inbound(
     request: Request<Incoming>,
     peer: SocketAddr,
     limits: &Limits,
-) -> Result<Inbound, Box<Reply>> {
+) -> Result<Inbound, Refusal> {
     let received = Instant::now();
     check_target(&request)?;
     let announced = request
@@ -50,9 +49,14 @@ pub(super) async fn inbound(
     let body = match collected {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Ok(Err(_)) => return Err(refuse(Cause::RequestInvalid, "the request body broke off")),
+        Ok(Err(_)) => {
+            return Err(Refusal::new(
+                Cause::RequestInvalid,
+                "the request body broke off",
+            ));
+        }
         Err(_) => {
-            return Err(refuse(
+            return Err(Refusal::new(
                 Cause::RequestInvalid,
                 "the request body did not arrive in time",
             ));
@@ -70,10 +74,10 @@ pub(super) async fn inbound(
 }
 
 /// Only the origin form is served: the other forms name a host, and the host is never the caller's choice.
-fn check_target<B>(request: &Request<B>) -> Result<(), Box<Reply>> {
+fn check_target<B>(request: &Request<B>) -> Result<(), Refusal> {
     let target = request.uri();
     if *request.method() == Method::CONNECT || !target.path().starts_with('/') {
-        return Err(refuse(
+        return Err(Refusal::new(
             Cause::RequestInvalid,
             "a request target that is not a path",
         ));
@@ -82,7 +86,7 @@ fn check_target<B>(request: &Request<B>) -> Result<(), Box<Reply>> {
     if request.version() != Version::HTTP_2
         && (target.scheme().is_some() || target.authority().is_some())
     {
-        return Err(refuse(
+        return Err(Refusal::new(
             Cause::RequestInvalid,
             "a request target in absolute form",
         ));
@@ -90,16 +94,15 @@ fn check_target<B>(request: &Request<B>) -> Result<(), Box<Reply>> {
     Ok(())
 }
 
-fn too_large() -> Box<Reply> {
-    refuse(
+fn too_large() -> Refusal {
+    Refusal::new(
         Cause::RequestTooLarge,
         "a request body larger than HUSHGATE_MAX_REQUEST_BYTES",
     )
 }
 
-/// Refuses before the gateway saw the request; these are its only log lines.
-fn refuse(cause: Cause, detail: &str) -> Box<Reply> {
-    let id = RequestId::fresh();
-    tracing::info!(target: "hushgate::audit", request_id = id.as_str(), cause = cause.code(), detail, status = cause.status().as_u16(), "request");
-    Box::new(Reply::refused(&Refusal::new(cause, detail), &id))
+/// The only log line of a request that is refused before the gateway saw it.
+pub(super) fn log(refusal: &Refusal, id: &RequestId) {
+    let (cause, status) = (refusal.cause().code(), refusal.status().as_u16());
+    tracing::info!(target: "hushgate::audit", request_id = id.as_str(), cause, detail = refusal.detail(), status, "request");
 }

@@ -2,8 +2,7 @@ use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use hushgate_gateway::refusal::{Cause, Refusal};
-use hushgate_gateway::request_id::RequestId;
+use hushgate_gateway::refusal::Cause;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, oneshot};
 
@@ -38,6 +37,10 @@ impl Handler for Probe {
             }
             Reply::refused(&Refusal::new(Cause::TokenMissing, ""), &RequestId::fresh())
         })
+    }
+
+    fn refuse(&self, refusal: &Refusal, id: &RequestId) -> Reply {
+        Reply::refused(refusal, id)
     }
 }
 
