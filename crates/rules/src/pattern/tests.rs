@@ -178,6 +178,8 @@ fn refuses_what_it_cannot_read_and_says_where() {
         ("a{3,2}", "regex-invalid", Some(1)),
         ("{x}", "regex-invalid", Some(0)),
         ("a{99999}", "regex-invalid", Some(1)),
+        ("a{1,1001}", "regex-invalid", Some(1)),
+        ("a{1,x}", "regex-invalid", Some(1)),
         (r"a\", "regex-invalid", Some(1)),
         (r"\y", "regex-invalid", Some(0)),
         (r"[z-a]", "regex-invalid", Some(1)),

@@ -239,10 +239,11 @@ impl Translator {
         let wrong = || syntax("this repetition is not valid", start, help);
         let low = self.number().ok_or_else(wrong)?;
         let text = if self.take(',') {
-            match self.number() {
-                Some(high) if high < low => return Err(wrong()),
-                Some(high) => format!("{{{low},{high}}}"),
-                None => format!("{{{low},}}"),
+            if self.peek() == Some('}') {
+                format!("{{{low},}}")
+            } else {
+                let high = self.number().filter(|&high| high >= low);
+                format!("{{{low},{}}}", high.ok_or_else(wrong)?)
             }
         } else {
             format!("{{{low}}}")
