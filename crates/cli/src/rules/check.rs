@@ -1,5 +1,6 @@
 //! `hushgate rules check`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,19 +31,24 @@ pub struct Options {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let compat = options.compat || engine::compat_from_environment()?;
-    let (mut errors, mut warnings) = (0, 0);
+    let (mut errors, mut warnings) = (0_usize, 0_usize);
     let files = files(options)?;
     for file in &files {
-        for finding in findings(file, compat)? {
-            match finding.severity {
-                Severity::Error => errors += 1,
-                Severity::Warning => warnings += 1,
-            }
-            print::line(&if options.json {
-                as_json(&finding)
-            } else {
-                format!("{finding}\n")
-            });
+        let found = findings(file, compat)?;
+        errors += found
+            .iter()
+            .filter(|f| f.severity == Severity::Error)
+            .count();
+        warnings += found
+            .iter()
+            .filter(|f| f.severity == Severity::Warning)
+            .count();
+        if options.json {
+            found
+                .iter()
+                .for_each(|finding| print::line(&as_json(finding)));
+        } else {
+            report(&found);
         }
     }
     if !options.json {
@@ -103,6 +109,32 @@ fn findings(file: &Path, compat: bool) -> anyhow::Result<Vec<Diagnostic>> {
         return Ok(crate::sources::findings(&name, &text));
     }
     Ok(engine::findings(&name, &text, compat))
+}
+
+/// Every error; of each kind of warning the first, and where the others are.
+fn report(found: &[Diagnostic]) {
+    let mut seen = BTreeSet::new();
+    for finding in found {
+        let alike = |other: &&Diagnostic| {
+            (other.severity, other.code, &other.message)
+                == (Severity::Warning, finding.code, &finding.message)
+        };
+        if finding.severity == Severity::Error {
+            print::line(&format!("{finding}\n"));
+        } else if seen.insert((finding.code, &finding.message)) {
+            let others: Vec<_> = found
+                .iter()
+                .filter(alike)
+                .skip(1)
+                .map(|f| f.span.line.to_string())
+                .collect();
+            let also = match others.as_slice() {
+                [] => String::new(),
+                lines => format!("\n  also in lines {}", lines.join(", ")),
+            };
+            print::line(&format!("{finding}{also}\n"));
+        }
+    }
 }
 
 fn as_json(finding: &Diagnostic) -> String {
