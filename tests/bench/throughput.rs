@@ -14,7 +14,7 @@ use crate::{markdown, quantile};
 const BODIES: &[(&str, &str, &str)] = &[
     ("zoom", "users-list", "/users"),
     ("slack-discovery-api", "conversations-history", "/messages"),
-    ("outlook-cal", "user-events", "/value"),
+    ("outlook-cal", "events-list", "/value"),
 ];
 
 const SIZES: &[(&str, usize)] = &[
