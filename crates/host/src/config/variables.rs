@@ -121,7 +121,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "HUSHGATE_MAX_RESPONSE_BYTES",
-        meaning: "The most bytes of a source's answer, after decoding. Memory for one request grows to about six times the answer.",
+        meaning: "The most bytes of a source's answer, after decoding. Memory for one request grows to about ten times the answer.",
         allowed: "a number from 1024 to 1073741824",
         default: Some("67108864"),
         check: |value, _| size(value, 1024, 1 << 30),
