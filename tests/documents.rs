@@ -1,4 +1,4 @@
-//! What help texts promise: every example command line works.
+//! What the documents and help texts promise: links lead somewhere, and every example command line works.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,6 +8,46 @@ use std::time::{Duration, Instant};
 
 use crate::support::function::{binary, root, scratch};
 use crate::support::world::{KEY, policy};
+
+#[test]
+fn every_relative_link_leads_to_a_file() {
+    let mut broken = Vec::new();
+    let mut links = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).expect("a page");
+        let folder = page.parent().expect("its folder");
+        for target in targets(&text) {
+            links += 1;
+            if !folder.join(target).exists() {
+                broken.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(links > 10, "{links} links");
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The pages for people: at the root, in `docs/`, and of the sources.
+fn pages() -> Vec<PathBuf> {
+    let mut folders = vec![root(), root().join("docs")];
+    let sources = std::fs::read_dir(root().join("rules")).expect("rules/");
+    folders.extend(sources.map(|entry| entry.expect("an entry").path()));
+    folders
+        .iter()
+        .filter(|folder| folder.is_dir())
+        .flat_map(|folder| std::fs::read_dir(folder).expect("a folder"))
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
+        .collect()
+}
+
+/// The files that links name, without their fragments; links elsewhere and within the page are left out.
+fn targets(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', '#', ' ']).next())
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+}
 
 #[test]
 fn every_example_of_the_help_works_as_written() {
