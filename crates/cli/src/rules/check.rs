@@ -44,9 +44,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             .filter(|f| f.severity == Severity::Warning)
             .count();
         if options.json {
-            found
-                .iter()
-                .for_each(|finding| print::line(&as_json(finding)));
+            for finding in &found {
+                print::line(&as_json(finding));
+            }
         } else {
             report(&found);
         }
