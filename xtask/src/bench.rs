@@ -15,13 +15,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut build = cargo();
     build.args([
         "build",
-        "--release",
+        "--profile",
+        "dist",
         "--package",
         "hushgate-functions",
         "--bin",
         "zoom",
     ]);
-    step("build the function for release", &mut build)?;
+    step("build the function as it is shipped", &mut build)?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     let mut bench = cargo();
@@ -35,6 +36,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ]);
     bench
         .args(&options.parts)
-        .env("HUSHGATE_BENCH_FUNCTION", target.join("release/zoom"));
+        .env("HUSHGATE_BENCH_FUNCTION", target.join("dist/zoom"));
     step("figures", &mut bench)
 }

@@ -94,10 +94,9 @@ impl Prepared {
     }
 
     fn serve_until_signal(self) -> Result<(), Vec<String>> {
-        // Large bodies are worked on beside the workers, so half of the cores suffice for the rest;
-        // fewer hand-overs between threads make a call faster than a further worker would.
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let threads = (cores / 2).clamp(1, 4);
+        let threads = std::thread::available_parallelism()
+            .map_or(2, usize::from)
+            .clamp(2, 4);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .max_blocking_threads(16)
