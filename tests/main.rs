@@ -23,3 +23,4 @@ mod lifecycle;
 mod load;
 mod pseudonyms;
 mod refusals;
+mod tls;
