@@ -122,12 +122,10 @@ fn report(found: &[Diagnostic]) {
         if finding.severity == Severity::Error {
             print::line(&format!("{finding}\n"));
         } else if seen.insert((finding.code, &finding.message)) {
-            let others: Vec<_> = found
-                .iter()
-                .filter(alike)
-                .skip(1)
-                .map(|f| f.span.line.to_string())
-                .collect();
+            let mut others: Vec<_> = found.iter().filter(alike).map(|f| f.span.line).collect();
+            // What an alias repeats is found again in the same line.
+            others.dedup();
+            let others: Vec<_> = others.iter().skip(1).map(u32::to_string).collect();
             let also = match others.as_slice() {
                 [] => String::new(),
                 lines => format!("\n  also in lines {}", lines.join(", ")),
