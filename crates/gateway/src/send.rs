@@ -129,7 +129,7 @@ fn authorize(
 ) -> Result<Outbound, Refusal> {
     let mut headers = permitted.headers().clone();
     let mut body = permitted.body().cloned();
-    credential.apply(&mut url, &mut headers, &mut body)?;
+    credential.apply(permitted.method(), &mut url, &mut headers, &mut body)?;
     Ok(Outbound {
         method: permitted.method().clone(),
         url,

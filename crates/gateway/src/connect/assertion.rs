@@ -126,7 +126,7 @@ fn rsa(field: &str, pem: &str) -> Result<EncodingKey, ConnectFault> {
 
 /// The text itself if it starts as wanted, else its base64 decoding if that does. `\n` written as
 /// two characters, as environment variables often have it, counts as a line break in a PEM.
-fn unwrapped(value: &str, start: &str) -> Option<Zeroizing<String>> {
+pub(super) fn unwrapped(value: &str, start: &str) -> Option<Zeroizing<String>> {
     let value = value.trim();
     let text = if value.starts_with(start) {
         Zeroizing::new(value.to_owned())

@@ -1,4 +1,4 @@
-//! The call to a token endpoint: one POST, one capped answer, no redirects.
+//! The call to a token endpoint: one request, one capped answer, no redirects.
 
 use std::time::Duration;
 
@@ -18,13 +18,16 @@ pub const LARGEST_ANSWER: usize = 64 * 1024;
 /// The time for one exchange, all included.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A request to a token endpoint. Its `Debug` shows nothing of the content.
+/// A request to a token endpoint, or to another address of the vendor that setting a connection up
+/// needs. Its `Debug` shows nothing of the content.
 pub struct TokenRequest {
+    /// The method; `POST` for every exchange.
+    pub method: Method,
     /// The address, with the parameters when they go to the query.
     pub url: Url,
     /// The headers.
     pub headers: HeaderMap,
-    /// The form body; may be empty.
+    /// The body, a form unless the headers say otherwise; may be empty.
     pub body: Zeroizing<String>,
 }
 
@@ -78,13 +81,13 @@ impl TokenEndpoint for Egress {
 
 async fn send(egress: &Egress, request: TokenRequest) -> Result<TokenResponse, ConnectFault> {
     let mut headers = request.headers;
-    if request.body.is_empty() {
+    if request.body.is_empty() && request.method != Method::GET {
         // The client leaves the length of an empty body out, and some servers answer that with 411.
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     let body = Bytes::from(request.body.as_bytes().to_vec());
     let call = egress
-        .request(Method::POST, request.url)
+        .request(request.method, request.url)
         .map_err(|e| refused(&e))?;
     let mut response = call
         .headers(headers)

@@ -1,7 +1,7 @@
 //! One exchange at a token endpoint: the request as the grant and the client authentication want it.
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Url;
 use zeroize::Zeroizing;
 
@@ -101,6 +101,7 @@ impl Trade<'_> {
             draft.headers.insert(CONTENT_TYPE, form);
         }
         Ok(TokenRequest {
+            method: Method::POST,
             url,
             headers: draft.headers,
             body,

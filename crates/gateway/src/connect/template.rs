@@ -108,8 +108,8 @@ pub(super) fn is_field_name(name: &str) -> bool {
 }
 
 /// Appends a value with everything but RFC 3986 unreserved characters percent-encoded.
-pub(super) fn percent_encode(value: &str, into: &mut String) {
-    for byte in value.bytes() {
+pub(super) fn percent_encode(value: impl AsRef<[u8]>, into: &mut String) {
+    for &byte in value.as_ref() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             into.push(char::from(byte));
         } else {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use hushgate_gateway::connect::{
     Connector, ConnectorError, ConnectorParts, Credential, Source, SourceOptions,
 };
@@ -140,7 +140,12 @@ pub(crate) fn apply(credential: &Credential) -> Applied {
         .headers
         .insert("authorization", "Bearer of-the-caller".parse().unwrap());
     credential
-        .apply(&mut applied.url, &mut applied.headers, &mut applied.body)
+        .apply(
+            &Method::GET,
+            &mut applied.url,
+            &mut applied.headers,
+            &mut applied.body,
+        )
         .unwrap();
     applied
 }

@@ -1,0 +1,325 @@
+//! OAuth 1.0a signatures (RFC 5849 section 3): the base string, the methods, the header.
+//!
+//! A [`Signer`] is made once from the stored keys; each request is then signed with a fresh
+//! [`Stamp`]. What is signed is read from the bytes that go over the wire.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use reqwest::Url;
+use zeroize::Zeroizing;
+
+use super::fault::ConnectFault;
+use super::random;
+use super::template::percent_encode;
+use crate::ports::Secret;
+
+mod rsa;
+#[cfg(test)]
+mod tests;
+
+use rsa::RsaKey;
+
+/// How a request is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SignatureMethod {
+    /// RFC 5849 section 3.4.2.
+    HmacSha1,
+    /// The same with SHA-256; not in the RFC, but common.
+    HmacSha256,
+    /// RFC 5849 section 3.4.3: the consumer secret is an RSA private key in PEM.
+    RsaSha1,
+    /// RFC 5849 section 3.4.4: both secrets as they are; over https only.
+    Plaintext,
+}
+
+impl SignatureMethod {
+    /// All methods with their names on the wire, which are their words in `source.yaml` too.
+    pub(super) const ALL: &'static [(&'static str, Self)] = &[
+        ("HMAC-SHA1", Self::HmacSha1),
+        ("HMAC-SHA256", Self::HmacSha256),
+        ("RSA-SHA1", Self::RsaSha1),
+        ("PLAINTEXT", Self::Plaintext),
+    ];
+
+    /// Its name on the wire.
+    pub(super) fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, method)| *method == self);
+        found.map_or("", |(word, _)| word)
+    }
+}
+
+/// A shared identifier with its secret. Its `Debug` shows nothing of the secret.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    pub(super) id: String,
+    pub(super) secret: Secret,
+}
+
+impl Pair {
+    pub(super) fn new(id: &str, secret: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            secret: Secret::new(secret),
+        }
+    }
+}
+
+/// The timestamp and nonce of one request (RFC 5849 section 3.3).
+#[derive(Debug, Clone)]
+pub(super) struct Stamp {
+    /// Seconds since 1970.
+    pub(super) timestamp: u64,
+    pub(super) nonce: String,
+}
+
+impl Stamp {
+    /// A stamp of this moment with a random nonce.
+    pub(super) fn fresh(now: u64) -> Self {
+        Self {
+            timestamp: now,
+            nonce: random::uuid().replace('-', ""),
+        }
+    }
+}
+
+/// The request to sign.
+pub(super) struct Call<'a> {
+    pub(super) method: &'a str,
+    pub(super) url: &'a Url,
+    /// The body, if its content type is `application/x-www-form-urlencoded`; no other is signed.
+    pub(super) form: Option<&'a [u8]>,
+}
+
+/// Signs requests for one client and, once it has one, its token. Its `Debug` shows no key.
+#[derive(Debug)]
+pub(super) struct Signer {
+    client: Pair,
+    token: Option<Pair>,
+    method: SignatureMethod,
+    key: Key,
+    realm: Option<String>,
+    version: bool,
+}
+
+#[derive(Debug)]
+enum Key {
+    Hmac(Box<hmac::Key>),
+    Rsa(RsaKey),
+    Plain(Secret),
+}
+
+impl Key {
+    fn hmac(algorithm: hmac::Algorithm, secrets: &str) -> Self {
+        Self::Hmac(Box::new(hmac::Key::new(algorithm, secrets.as_bytes())))
+    }
+}
+
+/// A parameter named `oauth_…` stands in the query or the form, where the signature's own would
+/// stand beside it (RFC 5849 section 3.1 forbids that a parameter occurs twice).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reserved;
+
+impl Signer {
+    /// A signer. `field` names, for messages, the field with the client's secret.
+    ///
+    /// # Errors
+    /// When the client's secret must be an RSA key and is none.
+    pub(super) fn new(
+        method: SignatureMethod,
+        client: Pair,
+        token: Option<Pair>,
+        realm: Option<String>,
+        field: &str,
+    ) -> Result<Self, ConnectFault> {
+        let secrets = secrets(&client, token.as_ref());
+        let key = match method {
+            SignatureMethod::HmacSha1 => Key::hmac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secrets),
+            SignatureMethod::HmacSha256 => Key::hmac(hmac::HMAC_SHA256, &secrets),
+            SignatureMethod::RsaSha1 => Key::Rsa(RsaKey::read(field, client.secret.reveal())?),
+            SignatureMethod::Plaintext => Key::Plain(Secret::new(secrets.as_str())),
+        };
+        Ok(Self {
+            client,
+            token,
+            method,
+            key,
+            realm,
+            version: true,
+        })
+    }
+
+    /// Whether both sign with the same keys.
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        let same = |a: &Pair, b: &Pair| a.id == b.id && a.secret.reveal() == b.secret.reveal();
+        same(&self.client, &other.client)
+            && match (&self.token, &other.token) {
+                (Some(a), Some(b)) => same(a, b),
+                (None, None) => true,
+                _ => false,
+            }
+    }
+
+    /// The `Authorization` header (RFC 5849 section 3.5.1) for a request. `more` are further protocol
+    /// parameters, such as `oauth_callback`.
+    ///
+    /// # Errors
+    /// When the request has protocol parameters of its own.
+    pub(super) fn authorization(
+        &self,
+        call: &Call<'_>,
+        more: &[(&str, &str)],
+        stamp: &Stamp,
+    ) -> Result<HeaderValue, Reserved> {
+        let protocol = self.protocol(more, stamp);
+        let signature = match &self.key {
+            Key::Plain(secrets) => Zeroizing::new(secrets.reveal().to_owned()),
+            Key::Hmac(key) => {
+                let base = base_string(call, &protocol)?;
+                Zeroizing::new(STANDARD.encode(hmac::sign(key, base.as_bytes())))
+            }
+            Key::Rsa(key) => {
+                let base = base_string(call, &protocol)?;
+                Zeroizing::new(STANDARD.encode(key.sign(base.as_bytes())))
+            }
+        };
+        if call_params(call).any(|(name, _)| name.starts_with("oauth_")) {
+            return Err(Reserved);
+        }
+        let mut text = Zeroizing::new(String::with_capacity(512));
+        text.push_str("OAuth ");
+        if let Some(realm) = &self.realm {
+            text.push_str("realm=\"");
+            text.push_str(realm);
+            text.push_str("\", ");
+        }
+        for (name, value) in &protocol {
+            text.push_str(name);
+            text.push_str("=\"");
+            text.push_str(value);
+            text.push_str("\", ");
+        }
+        text.push_str("oauth_signature=\"");
+        percent_encode(signature.as_bytes(), &mut text);
+        text.push('"');
+        let mut value = HeaderValue::from_str(&text).map_err(|_| Reserved)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// The protocol parameters but the signature, encoded.
+    fn protocol(&self, more: &[(&str, &str)], stamp: &Stamp) -> Vec<(String, String)> {
+        let timestamp = stamp.timestamp.to_string();
+        let mut params = Vec::with_capacity(7 + more.len());
+        let mut push = |name: &str, value: &str| params.push((encoded(name), encoded(value)));
+        push("oauth_consumer_key", &self.client.id);
+        if let Some(token) = &self.token {
+            push("oauth_token", &token.id);
+        }
+        push("oauth_signature_method", self.method.word());
+        push("oauth_timestamp", &timestamp);
+        push("oauth_nonce", &stamp.nonce);
+        if self.version {
+            push("oauth_version", "1.0");
+        }
+        for (name, value) in more {
+            push(name, value);
+        }
+        params
+    }
+}
+
+/// The key of the HMAC methods and the signature of PLAINTEXT (RFC 5849 sections 3.4.2, 3.4.4).
+fn secrets(client: &Pair, token: Option<&Pair>) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::new());
+    percent_encode(client.secret.reveal(), &mut text);
+    text.push('&');
+    percent_encode(token.map_or("", |t| t.secret.reveal()), &mut text);
+    text
+}
+
+/// The signature base string (RFC 5849 section 3.4.1.1).
+fn base_string(call: &Call<'_>, protocol: &[(String, String)]) -> Result<String, Reserved> {
+    let mut params: Vec<(String, String)> = call_params(call).collect();
+    params.extend_from_slice(protocol);
+    // Section 3.4.1.3.2: sorted by the bytes of the encoded names, then of the encoded values.
+    params.sort_unstable();
+    let mut normalized = String::new();
+    for (name, value) in &params {
+        if !normalized.is_empty() {
+            normalized.push('&');
+        }
+        normalized.push_str(name);
+        normalized.push('=');
+        normalized.push_str(value);
+    }
+    let mut base = String::with_capacity(normalized.len() * 2);
+    percent_encode(call.method.to_ascii_uppercase(), &mut base);
+    base.push('&');
+    percent_encode(base_uri(call.url).ok_or(Reserved)?, &mut base);
+    base.push('&');
+    percent_encode(&normalized, &mut base);
+    Ok(base)
+}
+
+/// Scheme, authority and path (RFC 5849 section 3.4.1.2). The URL type has both lower-case already
+/// and leaves out a port that is the scheme's own.
+fn base_uri(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
+    Some(format!("{}://{host}{port}{}", url.scheme(), url.path()))
+}
+
+/// The parameters of the query and the form, decoded and encoded anew (RFC 5849 section 3.4.1.3.1).
+fn call_params<'a>(call: &Call<'a>) -> impl Iterator<Item = (String, String)> + use<'a> {
+    let query = call.url.query().unwrap_or_default().as_bytes();
+    let form = call.form.unwrap_or_default();
+    let pieces = |text: &'a [u8]| text.split(|b| *b == b'&');
+    pieces(query)
+        .chain(pieces(form))
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = match pair.iter().position(|b| *b == b'=') {
+                Some(at) => pair.split_at(at),
+                None => (pair, &b""[..]),
+            };
+            let value = value.strip_prefix(b"=").unwrap_or(value);
+            (recoded(name), recoded(value))
+        })
+}
+
+fn encoded(text: &str) -> String {
+    let mut into = String::with_capacity(text.len());
+    percent_encode(text, &mut into);
+    into
+}
+
+/// Reads a form-encoded piece (`+` is a space) and writes it as RFC 5849 section 3.6 wants it.
+fn recoded(piece: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(piece.len());
+    let mut rest = piece;
+    while let Some((first, after)) = rest.split_first() {
+        let escape = match (first, after) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        rest = after;
+        match (escape, first) {
+            (Some((high, low)), _) => {
+                bytes.push(high << 4 | low);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            (None, b'+') => bytes.push(b' '),
+            (None, byte) => bytes.push(*byte),
+        }
+    }
+    let mut into = String::with_capacity(bytes.len());
+    percent_encode(&bytes, &mut into);
+    into
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let value = char::from(digit).to_digit(16)?;
+    u8::try_from(value).ok()
+}
