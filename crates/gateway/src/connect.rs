@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 mod answer;
 mod assertion;
 mod credential;
+mod draft;
 mod endpoint;
 mod exchange;
 mod fault;
@@ -360,10 +361,9 @@ impl Inner {
             auth,
             exchange,
             origin: &self.origin,
-            rotation: &self.rotation,
             user,
         };
-        let traded = trade.run().await?;
+        let traded = trade.run(&self.rotation).await?;
         let token = &traded.granted.access_token;
         let credential = Credential::fill(&auth.send, generation, |name| match name {
             "access_token" => Some(token.reveal()),

@@ -1,23 +1,25 @@
 //! One exchange at a token endpoint: the request as the grant and the client authentication want it.
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use reqwest::Url;
 use zeroize::Zeroizing;
 
 use super::answer::{self, Granted};
 use super::assertion::{self, Occasion};
 use super::credential::basic;
+use super::draft::{Draft, address, encode, filled};
 use super::endpoint::TokenRequest;
 use super::fault::ConnectFault;
 use super::rotation::Rotation;
-use super::source::{Auth, ClientAuthKind, Exchange, Grant, is_loopback};
-use super::template::{Place, Template, percent_encode};
+use super::source::{Auth, ClientAuthKind, Exchange, Grant};
+use super::template::{Place, Template};
 use super::values::Values;
 use super::{ConnectorParts, chosen_client_auth};
 use crate::ports::Secret;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const JWT_CLIENT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Everything one exchange looks at.
@@ -27,7 +29,6 @@ pub(super) struct Trade<'a> {
     pub(super) exchange: &'a Exchange,
     /// Scheme, host and port of the source, where the account decides them.
     pub(super) origin: &'a Url,
-    pub(super) rotation: &'a Rotation,
     pub(super) user: Option<&'a str>,
 }
 
@@ -37,52 +38,84 @@ pub(super) struct Traded {
     pub(super) values: Values,
 }
 
-type Params = Vec<(String, Zeroizing<String>)>;
+/// What is given for a token beside the proof of the client.
+#[derive(Clone, Copy)]
+#[expect(dead_code, reason = "consents use the others next")]
+pub(super) enum Given<'a> {
+    /// What the source's grant makes of the fields.
+    Fields,
+    /// RFC 6749 section 6.
+    RefreshToken(&'a Secret),
+    /// The code of a consent (RFC 6749 section 4.1.3), with its verifier (RFC 7636 section 4.5).
+    Code {
+        code: &'a Secret,
+        redirect: &'a str,
+        verifier: Option<&'a Secret>,
+    },
+    /// The device code of a consent on another device (RFC 8628 section 3.4).
+    DeviceCode(&'a Secret),
+}
 
 impl Trade<'_> {
     /// Makes the exchange. A returned refresh token is saved before this ends.
-    pub(super) async fn run(&self) -> Result<Traded, ConnectFault> {
-        let client_auth = chosen_client_auth(self.exchange, &self.parts.settings)?;
+    pub(super) async fn run(&self, rotation: &Rotation) -> Result<Traded, ConnectFault> {
         let store = self.parts.store.as_ref();
-        let values =
-            Values::read(self.auth, Some(client_auth), store, &self.parts.settings).await?;
+        let values = self.values().await?;
         let refresh_token = match self.exchange.grant {
-            Grant::RefreshToken => Some(
-                self.rotation
-                    .newest(values.need(&self.exchange.refresh_token)?),
-            ),
+            Grant::RefreshToken => {
+                Some(rotation.newest(values.need(&self.exchange.refresh_token)?))
+            }
             _ => None,
         };
-        let request = self
-            .request(client_auth, &values, refresh_token.as_ref())
-            .await?;
-        let response = self.parts.endpoint.call(request).await?;
-        let now = self.parts.clock.unix_seconds();
-        let granted = answer::read(&response, &self.exchange.answer, now)?;
+        let given = refresh_token
+            .as_ref()
+            .map_or(Given::Fields, Given::RefreshToken);
+        let granted = self.ask(&values, given).await?;
         if let (Some(used), Some(new)) = (&refresh_token, &granted.refresh_token) {
             let name = &self.exchange.refresh_token;
-            self.rotation.keep(name, used, new, store).await;
+            rotation.keep(name, used, new, store).await;
         }
         Ok(Traded { granted, values })
     }
 
+    /// Reads the fields that the exchange needs.
+    pub(super) async fn values(&self) -> Result<Values, ConnectFault> {
+        let kind = chosen_client_auth(self.exchange, &self.parts.settings)?;
+        let store = self.parts.store.as_ref();
+        Values::read(self.auth, Some(kind), store, &self.parts.settings).await
+    }
+
+    /// Asks the token endpoint once. Saves nothing.
+    pub(super) async fn ask(
+        &self,
+        values: &Values,
+        given: Given<'_>,
+    ) -> Result<Granted, ConnectFault> {
+        let request = self.request(values, given).await?;
+        let response = self.parts.endpoint.call(request).await?;
+        let now = self.parts.clock.unix_seconds();
+        answer::read(&response, &self.exchange.answer, now)
+    }
+
     async fn request(
         &self,
-        client_auth: ClientAuthKind,
         values: &Values,
-        refresh_token: Option<&Secret>,
+        given: Given<'_>,
     ) -> Result<TokenRequest, ConnectFault> {
-        let mut url = self.token_url(values)?;
+        let kind = chosen_client_auth(self.exchange, &self.parts.settings)?;
+        let mut url = address(&self.exchange.token_url, values, self.parts, self.origin)?;
         let mut draft = Draft::default();
         draft
             .headers
             .insert(ACCEPT, HeaderValue::from_static("application/json"));
-        self.grant(&mut draft, &url, values, refresh_token)?;
-        self.client_auth(&mut draft, client_auth, &url, values)
-            .await?;
+        self.grant(&mut draft, &url, values, given)?;
+        self.client_auth(&mut draft, kind, &url, values).await?;
         let in_claim = self.exchange.assertion.as_ref();
         let in_claim = in_claim.is_some_and(|a| a.scope_claim);
-        if let Some(scope) = self.exchange.scope.as_deref().filter(|_| !in_claim) {
+        // A code stands for the scopes that were consented to.
+        let asked = !matches!(given, Given::Code { .. } | Given::DeviceCode(_));
+        let scope = self.exchange.scope.as_deref();
+        if let Some(scope) = scope.filter(|_| asked && !in_claim) {
             draft.push("scope", scope);
         }
         for (name, template) in &self.exchange.params {
@@ -113,14 +146,54 @@ impl Trade<'_> {
         draft: &mut Draft,
         url: &Url,
         values: &Values,
-        refresh_token: Option<&Secret>,
+        given: Given<'_>,
+    ) -> Result<(), ConnectFault> {
+        match given {
+            Given::Fields => return self.grant_of_fields(draft, url, values),
+            Given::RefreshToken(token) => {
+                draft.push("grant_type", "refresh_token");
+                draft.push("refresh_token", token.reveal());
+            }
+            Given::Code {
+                code,
+                redirect,
+                verifier,
+            } => {
+                draft.push("grant_type", "authorization_code");
+                draft.push("code", code.reveal());
+                draft.push("redirect_uri", redirect);
+                if let Some(verifier) = verifier {
+                    draft.push("code_verifier", verifier.reveal());
+                }
+            }
+            Given::DeviceCode(code) => {
+                draft.push("grant_type", DEVICE_CODE);
+                draft.push("device_code", code.reveal());
+            }
+        }
+        // Who does not authenticate names itself (RFC 6749 sections 3.2.1 and 4.1.3).
+        let kind = chosen_client_auth(self.exchange, &self.parts.settings)?;
+        if kind == ClientAuthKind::None
+            && let Ok(client_id) = filled(&self.exchange.client_id, values)
+        {
+            draft.push("client_id", &client_id);
+        }
+        Ok(())
+    }
+
+    fn grant_of_fields(
+        &self,
+        draft: &mut Draft,
+        url: &Url,
+        values: &Values,
     ) -> Result<(), ConnectFault> {
         match self.exchange.grant {
             Grant::ClientCredentials => draft.push("grant_type", "client_credentials"),
             Grant::AccountCredentials => draft.push("grant_type", "account_credentials"),
             Grant::RefreshToken => {
+                let token = values.need(&self.exchange.refresh_token)?;
                 draft.push("grant_type", "refresh_token");
-                draft.push("refresh_token", refresh_token.map_or("", Secret::reveal));
+                draft.push("refresh_token", token);
             }
             Grant::JwtBearer => {
                 draft.push("grant_type", JWT_BEARER);
@@ -183,42 +256,6 @@ impl Trade<'_> {
         assertion::make(spec, &occasion)
     }
 
-    fn token_url(&self, values: &Values) -> Result<Url, ConnectFault> {
-        let host = self
-            .origin
-            .as_str()
-            .split_once("://")
-            .map_or("", |(_, rest)| rest.trim_end_matches('/'));
-        let template = &self.exchange.token_url;
-        let filled = template
-            .fill(Place::UrlComponent, |name| {
-                if name == "host" {
-                    Some(host)
-                } else {
-                    values.get(name).filter(|v| !matches!(*v, "" | "." | ".."))
-                }
-            })
-            .map_err(|name| ConnectFault::FieldInvalid {
-                field: name,
-                problem: "can't stand in the token endpoint's address; it is blank or dots"
-                    .to_owned(),
-            })?;
-        let mut url = Url::parse(&filled).map_err(|_| ConnectFault::Internal)?;
-        let local = match &self.parts.token_origin {
-            Some(origin) => Some(origin),
-            None => template.names().any(|n| n == "host").then_some(self.origin),
-        };
-        // Tokens are asked for on this machine only where development allows it.
-        if let Some(origin) = local.filter(|o| self.parts.dev_loopback && is_loopback(o)) {
-            let path = url.path().to_owned();
-            let query = url.query().map(str::to_owned);
-            url = origin.clone();
-            url.set_path(&path);
-            url.set_query(query.as_deref());
-        }
-        Ok(url)
-    }
-
     async fn platform_assertion(&self, values: &Values) -> Result<Secret, ConnectFault> {
         let platform = self
             .parts
@@ -235,43 +272,11 @@ impl Trade<'_> {
     }
 }
 
-/// A request in the making.
-#[derive(Default)]
-struct Draft {
-    headers: HeaderMap,
-    params: Params,
-}
-
-impl Draft {
-    fn push(&mut self, name: &str, value: &str) {
-        let value = Zeroizing::new(value.to_owned());
-        self.params.push((name.to_owned(), value));
-    }
-}
-
-fn filled(template: &Template, values: &Values) -> Result<Zeroizing<String>, ConnectFault> {
-    let text = template.fill(Place::Plain, |name| values.get(name));
-    text.map(Zeroizing::new)
-        .map_err(ConnectFault::SecretMissing)
-}
-
 fn unusable_for_basic(id: &Template, secret: &Template) -> ConnectFault {
     let names: Vec<&str> = id.names().chain(secret.names()).collect();
     ConnectFault::FieldInvalid {
         field: names.join("`, `"),
         problem: "can't be used for HTTP Basic: a colon in the id or a control character"
             .to_owned(),
-    }
-}
-
-/// `application/x-www-form-urlencoded`, everything but unreserved characters percent-encoded once.
-fn encode(params: &Params, into: &mut String) {
-    for (name, value) in params {
-        if !into.is_empty() {
-            into.push('&');
-        }
-        percent_encode(name, into);
-        into.push('=');
-        percent_encode(value, into);
     }
 }

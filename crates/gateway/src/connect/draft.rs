@@ -1,0 +1,88 @@
+//! A request to a vendor in the making: its address and its parameters, filled in and encoded.
+
+use http::HeaderMap;
+use reqwest::Url;
+use zeroize::Zeroizing;
+
+use super::ConnectorParts;
+use super::fault::ConnectFault;
+use super::source::is_loopback;
+use super::template::{Place, Template, percent_encode};
+use super::values::Values;
+
+/// Names with values, in the order in which they are sent.
+pub(super) type Params = Vec<(String, Zeroizing<String>)>;
+
+/// A request in the making.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) headers: HeaderMap,
+    pub(super) params: Params,
+}
+
+impl Draft {
+    pub(super) fn push(&mut self, name: &str, value: &str) {
+        let value = Zeroizing::new(value.to_owned());
+        self.params.push((name.to_owned(), value));
+    }
+}
+
+/// An address of the vendor, its fields filled in. `origin` is the source's, for `{{host}}`.
+pub(super) fn address(
+    template: &Template,
+    values: &Values,
+    parts: &ConnectorParts,
+    origin: &Url,
+) -> Result<Url, ConnectFault> {
+    let host = origin
+        .as_str()
+        .split_once("://")
+        .map_or("", |(_, rest)| rest.trim_end_matches('/'));
+    let filled = template
+        .fill(Place::UrlComponent, |name| {
+            if name == "host" {
+                Some(host)
+            } else {
+                values.get(name).filter(|v| !matches!(*v, "" | "." | ".."))
+            }
+        })
+        .map_err(|name| ConnectFault::FieldInvalid {
+            field: name,
+            problem: "can't stand in the vendor's address; it is blank or dots".to_owned(),
+        })?;
+    let mut url = Url::parse(&filled).map_err(|_| ConnectFault::Internal)?;
+    let local = match &parts.token_origin {
+        Some(origin) => Some(origin),
+        None => template.names().any(|n| n == "host").then_some(origin),
+    };
+    // The vendor is on this machine only where development allows it.
+    if let Some(origin) = local.filter(|o| parts.dev_loopback && is_loopback(o)) {
+        let path = url.path().to_owned();
+        let query = url.query().map(str::to_owned);
+        url = origin.clone();
+        url.set_path(&path);
+        url.set_query(query.as_deref());
+    }
+    Ok(url)
+}
+
+pub(super) fn filled(
+    template: &Template,
+    values: &Values,
+) -> Result<Zeroizing<String>, ConnectFault> {
+    let text = template.fill(Place::Plain, |name| values.get(name));
+    text.map(Zeroizing::new)
+        .map_err(ConnectFault::SecretMissing)
+}
+
+/// `application/x-www-form-urlencoded`, everything but unreserved characters percent-encoded once.
+pub(super) fn encode(params: &Params, into: &mut String) {
+    for (name, value) in params {
+        if !into.is_empty() {
+            into.push('&');
+        }
+        percent_encode(name, into);
+        into.push('=');
+        percent_encode(value, into);
+    }
+}
