@@ -7,14 +7,20 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "connect/bench.rs"]
+mod bench;
 #[path = "connect/cache.rs"]
 mod cache;
 #[path = "connect/docs.rs"]
 mod docs;
 #[path = "connect/hostile.rs"]
 mod hostile;
+#[path = "shared/oidc.rs"]
+mod oidc;
 #[path = "connect/provider.rs"]
 mod provider;
+#[path = "connect/refusals.rs"]
+mod refusals;
 #[path = "connect/rotation.rs"]
 mod rotation;
 #[path = "connect/server.rs"]

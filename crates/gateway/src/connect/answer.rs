@@ -149,7 +149,7 @@ fn lifetime(
         ))),
     };
     if let Some(name) = &names.expires_at
-        && let Some(value) = members.get(name)
+        && let Some(value) = members.get(name).filter(|v| !v.is_null())
     {
         let end = value.as_str().and_then(time::rfc3339);
         return believable(name, end.map(|end| end.saturating_sub(now)));

@@ -1,8 +1,5 @@
 //! Tokens of a real, certified OpenID Connect server, with its keys changing while we verify.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use hushgate_gateway::access::fetch::{HttpKeySource, KeySource};
@@ -11,60 +8,34 @@ use hushgate_gateway::access::{Verifier, keys::KeySet};
 use hushgate_gateway::egress::{Egress, EgressConfig};
 use hushgate_gateway::ports::{Clock, SystemClock};
 
+use crate::oidc::OidcProvider;
 use crate::support::*;
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 
-/// A running server; it ends with this value.
+/// A running server, and the client that asks it.
 struct Server {
-    process: Child,
-    issuer: String,
+    provider: OidcProvider,
     egress: Egress,
 }
 
 impl Server {
     /// Starts the server; `None`, with a message, when it is not installed and need not be.
     fn start() -> Option<Self> {
-        let peers = std::env::var_os("HUSHGATE_PEERS").map(PathBuf::from);
-        let Some(peers) = peers.filter(|p| p.join("node_modules/oidc-provider").exists()) else {
-            assert!(
-                std::env::var_os("HUSHGATE_REQUIRE_PEERS").is_none_or(|v| v != "1"),
-                "oidc-provider is not installed: run `cargo xtask test`"
-            );
-            println!(
-                "skipped: oidc-provider not found; `cargo xtask test` installs it and sets HUSHGATE_PEERS"
-            );
-            return None;
+        let config = EgressConfig {
+            dev_loopback: true,
+            ..EgressConfig::default()
         };
-        let script =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/oidc/server.mjs");
-        let mut process = Command::new("node")
-            .arg(script)
-            .env("HUSHGATE_PEERS", peers)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let hello: serde_json::Value = serde_json::from_str(&line).unwrap();
         Some(Self {
-            process,
-            issuer: hello["issuer"].as_str().unwrap().to_owned(),
-            egress: Egress::new(EgressConfig {
-                dev_loopback: true,
-                ..EgressConfig::default()
-            }),
+            provider: OidcProvider::start()?,
+            egress: Egress::new(config),
         })
     }
 
     async fn call(&self, method: http::Method, path: &str, form: &str) -> String {
         let url = self
             .egress
-            .parse(&format!("{}{path}", self.issuer))
+            .parse(&format!("{}{path}", self.provider.issuer))
             .unwrap();
         let request = self.egress.request(method, url).unwrap();
         let response = request
@@ -97,7 +68,7 @@ impl Server {
 
     /// A policy with one client per algorithm, pinned to these algorithms.
     fn verifier(&self, algorithms: &str, clock: Arc<dyn Clock>) -> Verifier {
-        let issuer = &self.issuer;
+        let issuer = &self.provider.issuer;
         let clients: Vec<String> = ALGORITHMS
             .map(str::to_lowercase)
             .iter()
@@ -114,13 +85,6 @@ impl Server {
         let policy = Policy::parse(&text, "access.yaml", true).unwrap();
         let keys: Arc<dyn KeySource> = Arc::new(HttpKeySource::new(self.egress.clone()));
         Verifier::new(policy, "zoom", &keys, clock)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

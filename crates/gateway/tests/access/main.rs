@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::too_many_lines,
@@ -13,6 +12,8 @@ mod documentation;
 mod hostile;
 mod issuers;
 mod key_cache;
+#[path = "../shared/oidc.rs"]
+mod oidc;
 mod policy;
 mod random;
 mod support;

@@ -1,31 +1,16 @@
 //! When an exchange is made, and when none is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hushgate_gateway::connect::{Connector, Credential};
+use hushgate_gateway::ports::{MemoryStore, Secret, SecretStore as _};
 use hushgate_gateway::refusal::Refusal;
 
-use crate::server::{Action, Server, json, reply, reply_with};
-use crate::setup::{Setup, TestClock, bearer};
-
-const SECRETS: &[(&str, &str)] = &[
-    ("CLIENT_ID", "i"),
-    ("CLIENT_SECRET", "s"),
-    ("ACCOUNT_ID", "a"),
-];
-
-fn numbered(number: usize) -> Action {
-    json(&format!(
-        r#"{{"access_token":"t{number}","expires_in":3600}}"#
-    ))
-}
-
-fn zoom(server: &Server) -> (Connector, Arc<TestClock>) {
-    let setup = Setup::shipped("zoom", &server.origin, SECRETS);
-    let clock = Arc::clone(&setup.clock);
-    (setup.connector(), clock)
-}
+use crate::bench::{Bench, ZOOM, at_first, numbered};
+use crate::server::{Action, json, reply, reply_with};
+use crate::setup::{Setup, bearer};
 
 /// A hundred callers at once; with a rejected credential they ask for its renewal.
 async fn hundred(
@@ -47,62 +32,44 @@ async fn hundred(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_callers_share_one_exchange() {
-    let server = Server::start(|n| match numbered(n) {
-        Action::Reply(bytes) => Action::After(Duration::from_millis(100), bytes),
-        other => other,
-    })
-    .await;
-    let (connector, _) = zoom(&server);
-    for result in hundred(&connector, None).await {
+    let bench = Bench::zoom(|n| numbered(n).after(Duration::from_millis(100))).await;
+    for result in hundred(&bench.connector, None).await {
         assert_eq!(bearer(&result.unwrap()), "Bearer t0");
     }
-    let first = connector.credential(None).await.unwrap();
-    for result in hundred(&connector, Some(&first)).await {
+    let first = bench.connector.credential(None).await.unwrap();
+    for result in hundred(&bench.connector, Some(&first)).await {
         assert_eq!(bearer(&result.unwrap()), "Bearer t1");
     }
-    assert_eq!(server.requests().len(), 2);
+    assert_eq!(bench.asked(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_callers_share_one_failure() {
-    let server = Server::start(|_| {
-        Action::After(
-            Duration::from_millis(100),
-            b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec(),
-        )
-    })
-    .await;
-    let (connector, _) = zoom(&server);
-    for result in hundred(&connector, None).await {
+    let failure = reply("500 Oops", "text/plain", "").after(Duration::from_millis(100));
+    let bench = Bench::zoom(move |_| failure.clone()).await;
+    for result in hundred(&bench.connector, None).await {
         assert_eq!(result.unwrap_err().cause().code(), "source-unreachable");
     }
     // Callers that came after the failure may start one more, but never one each.
-    assert!(server.requests().len() <= 2, "{}", server.requests().len());
+    assert!(bench.asked() <= 2, "{}", bench.asked());
 }
 
 #[tokio::test]
 async fn renews_at_a_random_point_from_ten_to_one_minutes_before_the_end() {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for _ in 0..20 {
-        let server = Server::start(numbered).await;
-        let (connector, clock) = zoom(&server);
-        connector.credential(None).await.unwrap();
-        clock.advance(Duration::from_secs(3600 - 601));
-        assert_eq!(
-            bearer(&connector.credential(None).await.unwrap()),
-            "Bearer t0"
-        );
+        let bench = Bench::zoom(numbered).await;
+        bench.token().await;
+        bench.later(3600 - 601);
+        assert_eq!(bench.token().await, "t0");
         let mut minutes = 0;
-        while server.requests().len() == 1 {
-            clock.advance(Duration::from_mins(1));
-            connector.credential(None).await.unwrap();
+        while bench.asked() == 1 {
+            bench.later(60);
+            bench.token().await;
             minutes += 1;
             assert!(minutes <= 10, "not renewed one minute before the end");
         }
-        assert_eq!(
-            bearer(&connector.credential(None).await.unwrap()),
-            "Bearer t1"
-        );
+        assert_eq!(bench.token().await, "t1");
         seen.insert(minutes);
     }
     assert!(seen.len() >= 3, "{seen:?}");
@@ -110,224 +77,145 @@ async fn renews_at_a_random_point_from_ten_to_one_minutes_before_the_end() {
 
 #[tokio::test]
 async fn keeps_the_living_token_when_an_early_renewal_fails() {
-    let server = Server::start(|n| {
-        if n == 0 {
-            numbered(0)
-        } else {
-            reply("503 Busy", "text/plain", "")
-        }
+    let bench = Bench::zoom(|n| match n {
+        0 => numbered(0),
+        _ => reply("503 Busy", "text/plain", ""),
     })
     .await;
-    let (connector, clock) = zoom(&server);
-    connector.credential(None).await.unwrap();
-    clock.advance(Duration::from_secs(3600 - 50));
+    bench.token().await;
+    bench.later(3600 - 50);
     for _ in 0..10 {
-        assert_eq!(
-            bearer(&connector.credential(None).await.unwrap()),
-            "Bearer t0"
-        );
+        assert_eq!(bench.token().await, "t0");
     }
-    assert_eq!(server.requests().len(), 2, "a failed early renewal pauses");
-    clock.advance(Duration::from_secs(31));
-    assert_eq!(
-        bearer(&connector.credential(None).await.unwrap()),
-        "Bearer t0"
-    );
-    assert_eq!(server.requests().len(), 3);
-    clock.advance(Duration::from_secs(30));
-    assert_eq!(
-        connector.credential(None).await.unwrap_err().cause().code(),
-        "source-unreachable"
-    );
+    assert_eq!(bench.asked(), 2, "a failed early renewal pauses");
+    bench.later(31);
+    assert_eq!(bench.token().await, "t0");
+    assert_eq!(bench.asked(), 3);
+    bench.later(30);
+    assert_eq!(bench.refused().await.cause().code(), "source-unreachable");
 }
 
 #[tokio::test]
 async fn a_slow_early_renewal_does_not_hold_up_calls() {
-    let server = Server::start(|n| if n == 0 { numbered(0) } else { Action::Silence }).await;
-    let mut setup = Setup::shipped("zoom", &server.origin, SECRETS);
-    setup.read_timeout = Duration::from_secs(10);
-    let clock = Arc::clone(&setup.clock);
-    let connector = setup.connector();
-    connector.credential(None).await.unwrap();
-    clock.advance(Duration::from_secs(3600 - 50));
-    let begun = std::time::Instant::now();
-    assert_eq!(
-        bearer(&connector.credential(None).await.unwrap()),
-        "Bearer t0"
-    );
-    assert_eq!(
-        bearer(&connector.credential(None).await.unwrap()),
-        "Bearer t0"
-    );
+    let script = |n| if n == 0 { numbered(0) } else { Action::Silence };
+    let bench = Bench::shipped("zoom", ZOOM, script, |setup| {
+        setup.read_timeout = Duration::from_secs(10);
+    })
+    .await;
+    bench.token().await;
+    bench.later(3600 - 50);
+    let begun = Instant::now();
+    assert_eq!(bench.token().await, "t0");
+    assert_eq!(bench.token().await, "t0");
     assert!(begun.elapsed() < Duration::from_secs(5));
-    assert_eq!(server.requests().len(), 2);
+    assert_eq!(bench.asked(), 2);
 }
 
+/// The lifetime in the answer, how long the first token is used at least, and after how many further
+/// seconds it no longer is.
 #[tokio::test]
-async fn a_missing_lifetime_is_the_declared_one() {
-    let server = Server::start(|n| json(&format!(r#"{{"access_token":"t{n}"}}"#))).await;
-    let (connector, clock) = zoom(&server);
-    connector.credential(None).await.unwrap();
-    clock.advance(Duration::from_secs(2999));
-    connector.credential(None).await.unwrap();
-    assert_eq!(server.requests().len(), 1);
-    clock.advance(Duration::from_secs(601));
-    assert_eq!(
-        bearer(&connector.credential(None).await.unwrap()),
-        "Bearer t1"
-    );
-}
-
-#[tokio::test]
-async fn a_short_lived_token_is_used_for_half_its_life() {
-    let server =
-        Server::start(|n| json(&format!(r#"{{"access_token":"t{n}","expires_in":60}}"#))).await;
-    let (connector, clock) = zoom(&server);
-    connector.credential(None).await.unwrap();
-    clock.advance(Duration::from_secs(29));
-    connector.credential(None).await.unwrap();
-    assert_eq!(server.requests().len(), 1);
-    clock.advance(Duration::from_secs(17));
-    assert_eq!(
-        bearer(&connector.credential(None).await.unwrap()),
-        "Bearer t1"
-    );
+async fn a_token_is_used_for_the_lifetime_that_the_answer_or_the_declaration_gives() {
+    for (member, used, renewed) in [("", 2999, 601), (r#","expires_in":60"#, 29, 17)] {
+        let bench = Bench::zoom(move |n| json(&format!(r#"{{"access_token":"t{n}"{member}}}"#)));
+        let bench = bench.await;
+        bench.token().await;
+        bench.later(used);
+        bench.token().await;
+        assert_eq!(bench.asked(), 1, "{member}");
+        bench.later(renewed);
+        assert_eq!(bench.token().await, "t1", "{member}");
+    }
 }
 
 #[tokio::test]
 async fn a_refused_credential_is_not_hammered() {
-    let server = Server::start(|n| {
-        if n < 3 {
-            reply(
-                "401 No",
-                "application/json",
-                r#"{"error":"invalid_client"}"#,
-            )
-        } else {
-            numbered(n)
-        }
-    })
-    .await;
-    let (connector, clock) = zoom(&server);
+    let refusal = reply(
+        "401 No",
+        "application/json",
+        r#"{"error":"invalid_client"}"#,
+    );
+    let bench = Bench::zoom(at_first(3, refusal)).await;
     let mut codes = Vec::new();
     for _ in 0..50 {
-        let refused = connector.credential(None).await.unwrap_err();
+        let refused = bench.refused().await;
         assert_eq!(refused.cause().code(), "credential-rejected");
         codes.push(refused.detail().split(':').next().unwrap().to_owned());
     }
     assert_eq!(codes[0], "connect-rejected");
     assert!(codes[1..].iter().all(|c| c == "connect-cooling-down"));
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!(bench.asked(), 1);
     // The pause doubles.
     for (pause, requests) in [(14, 1), (2, 2), (28, 2), (3, 3), (57, 3)] {
-        clock.advance(Duration::from_secs(pause));
-        assert!(connector.credential(None).await.is_err());
-        assert_eq!(
-            server.requests().len(),
-            requests,
-            "after {pause} more seconds"
-        );
+        bench.later(pause);
+        bench.refused().await;
+        assert_eq!(bench.asked(), requests, "after {pause} more seconds");
     }
-    clock.advance(Duration::from_secs(4));
-    assert_eq!(
-        bearer(&connector.credential(None).await.unwrap()),
-        "Bearer t3"
-    );
+    bench.later(4);
+    assert_eq!(bench.token().await, "t3");
 }
 
 #[tokio::test]
 async fn retry_after_is_honoured_up_to_five_minutes() {
-    let server = Server::start(|n| {
-        if n == 0 {
-            reply_with("429 Slow", "retry-after: 86400\r\n", "")
-        } else {
-            numbered(n)
-        }
-    })
-    .await;
-    let (connector, clock) = zoom(&server);
-    assert!(connector.credential(None).await.is_err());
-    clock.advance(Duration::from_secs(299));
-    assert_eq!(
-        connector.credential(None).await.unwrap_err().cause().code(),
-        "source-unreachable"
-    );
-    assert_eq!(server.requests().len(), 1);
-    clock.advance(Duration::from_secs(2));
-    assert_eq!(
-        bearer(&connector.credential(None).await.unwrap()),
-        "Bearer t1"
-    );
+    let slow = reply_with("429 Slow", "retry-after: 86400\r\n", "");
+    let bench = Bench::zoom(at_first(1, slow)).await;
+    bench.refused().await;
+    bench.later(299);
+    assert_eq!(bench.refused().await.cause().code(), "source-unreachable");
+    assert_eq!(bench.asked(), 1);
+    bench.later(2);
+    assert_eq!(bench.token().await, "t1");
 }
 
 #[tokio::test]
 async fn renewals_forced_by_the_api_are_few() {
-    let server = Server::start(numbered).await;
-    let (connector, clock) = zoom(&server);
-    let mut credential = connector.credential(None).await.unwrap();
+    let bench = Bench::zoom(numbered).await;
+    let mut credential = bench.connector.credential(None).await.unwrap();
     for _ in 0..3 {
-        credential = connector.renew(None, &credential).await.unwrap();
+        credential = bench.connector.renew(None, &credential).await.unwrap();
     }
     for _ in 0..20 {
-        let refused = connector.renew(None, &credential).await.unwrap_err();
+        let refused = bench.connector.renew(None, &credential).await.unwrap_err();
         assert_eq!(refused.cause().code(), "credential-rejected");
         assert!(refused.detail().starts_with("connect-refused-when-fresh"));
     }
-    assert_eq!(server.requests().len(), 4);
-    clock.advance(Duration::from_secs(61));
-    assert!(connector.renew(None, &credential).await.is_ok());
+    assert_eq!(bench.asked(), 4);
+    bench.later(61);
+    assert!(bench.connector.renew(None, &credential).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_static_credential_is_read_again_after_a_refusal() {
-    use hushgate_gateway::ports::{MemoryStore, Secret, SecretStore as _};
     let store = Arc::new(MemoryStore::new([("ACCESS_TOKEN", "old")]));
     let mut setup = Setup::shipped("slack-discovery-api", "http://127.0.0.1:9", &[]);
     setup.store = store.clone();
     let connector = setup.connector();
     let old = connector.credential(None).await.unwrap();
     assert_eq!(bearer(&old), "Bearer old");
-    assert!(
-        connector
-            .renew(None, &old)
-            .await
-            .unwrap_err()
-            .detail()
-            .starts_with("connect-refused-when-fresh")
-    );
+    let refused = connector.renew(None, &old).await.unwrap_err();
+    assert!(refused.detail().starts_with("connect-refused-when-fresh"));
     store
         .write("ACCESS_TOKEN", Secret::new("new"))
         .await
         .unwrap();
-    assert_eq!(
-        bearer(&connector.renew(None, &old).await.unwrap()),
-        "Bearer new"
-    );
-    assert_eq!(
-        bearer(&connector.credential(None).await.unwrap()),
-        "Bearer new"
-    );
+    let renewed = connector.renew(None, &old).await.unwrap();
+    let next = connector.credential(None).await.unwrap();
+    assert_eq!([bearer(&renewed), bearer(&next)], ["Bearer new"; 2]);
 }
 
 #[tokio::test]
 async fn the_health_check_learns_which_secrets_are_missing() {
-    let setup = Setup::shipped(
-        "zoom",
-        "http://127.0.0.1:9",
-        &[("CLIENT_ID", "i"), ("ACCOUNT_ID", " ")],
+    let (blank, federated) = (
+        [("CLIENT_ID", "i"), ("ACCOUNT_ID", " ")],
+        [("TENANT_ID", "t"), ("CLIENT_ID", "c")],
     );
-    assert_eq!(
-        setup.connector().missing_secrets().await.unwrap(),
-        ["CLIENT_SECRET", "ACCOUNT_ID"]
-    );
-    let mut setup = Setup::shipped("outlook-cal", "http://127.0.0.1:9", &[]);
-    setup.settings = &[("TENANT_ID", "t"), ("CLIENT_ID", "c")];
-    assert!(
-        setup
-            .connector()
-            .missing_secrets()
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let mut zoom = Setup::shipped("zoom", "http://127.0.0.1:9", &blank);
+    zoom.settings = &[];
+    let mut outlook = Setup::shipped("outlook-cal", "http://127.0.0.1:9", &[]);
+    outlook.settings = &federated;
+    for (setup, missing) in [
+        (zoom, vec!["CLIENT_SECRET", "ACCOUNT_ID"]),
+        (outlook, vec![]),
+    ] {
+        assert_eq!(setup.connector().missing_secrets().await.unwrap(), missing);
+    }
 }

@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+
+use incoming::Incoming;
+
+#[path = "../shared/incoming.rs"]
+mod incoming;
 
 /// One request as it came over the wire.
 #[derive(Debug, Clone)]
@@ -13,6 +18,21 @@ pub(crate) struct Recorded {
     pub(crate) line: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+}
+
+impl From<Incoming> for Recorded {
+    fn from(incoming: Incoming) -> Self {
+        let mut headers = BTreeMap::new();
+        for (name, value) in incoming.headers {
+            let twice = headers.insert(name.to_ascii_lowercase(), value);
+            assert!(twice.is_none(), "header `{name}` is sent twice");
+        }
+        Self {
+            line: incoming.line,
+            headers,
+            body: incoming.body,
+        }
+    }
 }
 
 impl Recorded {
@@ -47,9 +67,23 @@ fn pairs(encoded: &str) -> BTreeMap<String, String> {
 pub(crate) enum Action {
     Reply(Vec<u8>),
     After(Duration, Vec<u8>),
-    /// Sends these bytes and resets the connection.
+    /// Sends these bytes and closes the connection.
     Break(Vec<u8>),
+    /// Sends these bytes and resets the connection.
+    Reset(Vec<u8>),
+    /// One byte after the other, with this pause between them.
+    Dribble(Duration, Vec<u8>),
     Silence,
+}
+
+impl Action {
+    /// The same answer, later.
+    pub(crate) fn after(self, pause: Duration) -> Self {
+        match self {
+            Self::Reply(bytes) => Self::After(pause, bytes),
+            other => other,
+        }
+    }
 }
 
 pub(crate) fn reply(status: &str, content_type: &str, body: impl AsRef<[u8]>) -> Action {
@@ -87,10 +121,10 @@ impl Server {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (kept, script) = (Arc::clone(&kept), Arc::clone(&script));
                 tokio::spawn(async move {
-                    if let Some(request) = read(&mut stream).await {
+                    if let Some(request) = Incoming::read(&mut stream).await {
                         let number = {
                             let mut kept = kept.lock().unwrap();
-                            kept.push(request);
+                            kept.push(request.into());
                             kept.len() - 1
                         };
                         act(stream, script(number)).await;
@@ -127,41 +161,20 @@ async fn act(mut stream: TcpStream, action: Action) {
             let _ = stream.write_all(&bytes).await;
             let _ = stream.flush().await;
         }
+        Action::Reset(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.flush().await;
+            // Without lingering, closing is a reset; what was sent arrives before it.
+            let _ = stream.set_zero_linger();
+        }
+        Action::Dribble(pause, bytes) => {
+            for byte in bytes {
+                if stream.write_all(&[byte]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(pause).await;
+            }
+        }
         Action::Silence => tokio::time::sleep(Duration::from_mins(10)).await,
     }
-}
-
-async fn read(stream: &mut TcpStream) -> Option<Recorded> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
-            break at;
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let mut lines = head.split("\r\n");
-    let line = lines.next()?.to_owned();
-    let mut headers = BTreeMap::new();
-    for header in lines {
-        let (name, value) = header.split_once(": ").unwrap();
-        let twice = headers.insert(name.to_ascii_lowercase(), value.to_owned());
-        assert!(twice.is_none(), "header `{name}` is sent twice");
-    }
-    let length = headers
-        .get("content-length")
-        .map_or(0, |l: &String| l.parse().unwrap());
-    while bytes.len() < end + 4 + length {
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
-    let body = String::from_utf8(bytes[end + 4..].to_vec()).unwrap();
-    Some(Recorded {
-        line,
-        headers,
-        body,
-    })
 }

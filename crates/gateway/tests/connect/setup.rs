@@ -49,6 +49,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) platform: Option<Arc<dyn PlatformIdentity>>,
     pub(crate) read_timeout: Duration,
+    /// A client to share; without, one is made, which takes some milliseconds.
+    pub(crate) egress: Option<Egress>,
 }
 
 impl<'a> Setup<'a> {
@@ -82,6 +84,7 @@ impl<'a> Setup<'a> {
             clock: TestClock::new(),
             platform: None,
             read_timeout: Duration::from_secs(1),
+            egress: None,
         }
     }
 
@@ -90,18 +93,14 @@ impl<'a> Setup<'a> {
             .settings
             .iter()
             .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-        let egress = EgressConfig {
-            dev_loopback: true,
-            read_timeout: self.read_timeout,
-            ..EgressConfig::default()
-        };
+        let egress = self.egress.unwrap_or_else(|| egress(self.read_timeout));
         Connector::new(
             Arc::new(self.source),
             ConnectorParts {
                 store: self.store,
                 clock: self.clock,
                 platform: self.platform,
-                endpoint: Arc::new(Egress::new(egress)),
+                endpoint: Arc::new(egress),
                 settings: settings.collect::<BTreeMap<_, _>>(),
                 target_host: Some(self.origin.to_owned()),
                 dev_loopback: true,
@@ -113,6 +112,15 @@ impl<'a> Setup<'a> {
     pub(crate) fn connector(self) -> Connector {
         self.try_connector().unwrap()
     }
+}
+
+/// The HTTP client of a connector.
+pub(crate) fn egress(read_timeout: Duration) -> Egress {
+    Egress::new(EgressConfig {
+        dev_loopback: true,
+        read_timeout,
+        ..EgressConfig::default()
+    })
 }
 
 /// A request after a credential was put on it.
@@ -154,14 +162,15 @@ pub(crate) fn bearer(credential: &Credential) -> String {
     apply(credential).header("authorization").to_owned()
 }
 
-/// Everything logged so far by this test binary.
+/// Everything that our crates logged so far in this test binary; the HTTP client's own trace lines are
+/// not enabled in a function.
 pub(crate) fn logs() -> String {
     static BUFFER: OnceLock<Buffer> = OnceLock::new();
     let buffer = BUFFER.get_or_init(|| {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
+            .with_env_filter("hushgate=trace")
             .with_writer(move || writer.clone())
             .init();
         buffer

@@ -8,6 +8,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use incoming::Incoming;
+
+#[path = "../shared/incoming.rs"]
+mod incoming;
+
 /// A request as it arrived.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
@@ -125,37 +130,14 @@ async fn converse(
 }
 
 async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
-    let mut bytes = Vec::new();
-    let head_end = loop {
-        if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
-            break end;
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
-    let mut lines = head.split("\r\n");
-    let mut first = lines.next()?.split(' ');
-    let mut seen = Seen {
-        method: first.next()?.to_owned(),
-        target: first.next()?.to_owned(),
-        headers: lines
-            .filter_map(|l| l.split_once(": "))
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect(),
-        body: String::new(),
-    };
-    let length: usize = seen
-        .header("content-length")
-        .map_or(0, |v| v.parse().unwrap());
-    while bytes.len() < head_end + 4 + length {
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
-    seen.body = String::from_utf8_lossy(&bytes[head_end + 4..]).into_owned();
-    Some(seen)
+    let incoming = Incoming::read(stream).await?;
+    let mut first = incoming.line.split(' ').map(str::to_owned);
+    Some(Seen {
+        method: first.next()?,
+        target: first.next()?,
+        headers: incoming.headers,
+        body: incoming.body,
+    })
 }
 
 /// A whole answer with these extra header lines.

@@ -1,0 +1,441 @@
+//! What a provider can answer instead of what it should.
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::server::{Action, json, reply, reply_with};
+use crate::setup::MARK;
+
+/// One way to answer the first request, and what must come of it.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) action: Action,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is good enough.
+    Token,
+    Refused(Refused),
+}
+
+/// The caller's cause, the fault's code, and for how many seconds nothing is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) cause: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) pause: u64,
+}
+
+/// Names in a good answer of a grant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) token: &'static str,
+    /// Whether the lifetime is a moment, `expires_at`, and not seconds, `expires_in`.
+    pub(crate) moment: bool,
+}
+
+impl Shape {
+    fn lifetime(&self) -> &'static str {
+        if self.moment {
+            "expires_at"
+        } else {
+            "expires_in"
+        }
+    }
+
+    /// A token answer with these further members.
+    fn with(&self, members: &str) -> Action {
+        json(&format!(r#"{{"{}":"at-{MARK}"{members}}}"#, self.token))
+    }
+
+    fn with_lifetime(&self, value: &str) -> Action {
+        self.with(&format!(r#","{}":{value}"#, self.lifetime()))
+    }
+
+    fn with_token(&self, value: &str) -> Action {
+        json(&format!(r#"{{"{}":{value}}}"#, self.token))
+    }
+
+    /// The answer that every client takes.
+    pub(crate) fn good(&self) -> Action {
+        self.with_lifetime(if self.moment {
+            "\"2026-11-21T11:00:00Z\""
+        } else {
+            "3600"
+        })
+    }
+}
+
+/// The header that comes of a good answer.
+pub(crate) fn good_header() -> String {
+    format!("Bearer at-{MARK}")
+}
+
+fn refused(
+    cause: &'static str,
+    code: &'static str,
+    pause: u64,
+    rows: Vec<(&'static str, Action)>,
+) -> Vec<Scenario> {
+    let outcome = Outcome::Refused(Refused { cause, code, pause });
+    let scenario = |(name, action)| Scenario {
+        name,
+        action,
+        outcome,
+    };
+    rows.into_iter().map(scenario).collect()
+}
+
+/// Answers that take longer than anybody should wait.
+pub(crate) fn slow(shape: &Shape) -> Vec<Scenario> {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n";
+    let half = Duration::from_millis(500);
+    let Action::Reply(good) = shape.good() else {
+        return Vec::new();
+    };
+    let rows = vec![
+        ("silence", Action::Silence),
+        ("one byte every half second", Action::Dribble(half, good)),
+        (
+            "half a head and then silence",
+            Action::Dribble(Duration::from_mins(10), head.to_vec()),
+        ),
+    ];
+    refused("source-timeout", "connect-network", 0, rows)
+}
+
+/// All that come at once; a redirect leads to `elsewhere`.
+pub(crate) fn of(shape: &Shape, elsewhere: &str) -> Vec<Scenario> {
+    [
+        interrupted(),
+        no_token_answer(shape),
+        wrong_members(shape),
+        too_large(shape),
+        redirects(elsewhere),
+        unavailable(),
+        rejected(),
+        good_enough(shape),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn interrupted() -> Vec<Scenario> {
+    let begun = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"acc";
+    let rows = vec![
+        ("a body cut off", Action::Break(begun.to_vec())),
+        ("a reset in the body", Action::Reset(begun.to_vec())),
+        ("a reset in the head", Action::Reset(begun[..20].to_vec())),
+        ("a reset at once", Action::Reset(Vec::new())),
+        ("closed at once", Action::Break(Vec::new())),
+        ("not HTTP", Action::Reply(format!("{MARK}\r\n\r\n").into())),
+        (
+            "a head of a megabyte",
+            reply_with("200 OK", &format!("x: {}\r\n", "y".repeat(1 << 20)), "{}"),
+        ),
+        (
+            "a thousand headers",
+            reply_with("200 OK", &"x: do-not-show\r\n".repeat(1000), "{}"),
+        ),
+        (
+            "broken gzip",
+            reply_with("200 OK", "content-encoding: gzip\r\n", MARK),
+        ),
+        (
+            "chunks of nonsense",
+            Action::Reply(
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\ndo-not-show\r\n".to_vec(),
+            ),
+        ),
+    ];
+    refused("source-interrupted", "connect-network", 0, rows)
+}
+
+fn no_token_answer(shape: &Shape) -> Vec<Scenario> {
+    let page = format!("<html>{MARK}</html>");
+    let encoded = format!("{}=do-not-show", shape.token);
+    let rows = vec![
+        ("a page with 200", reply("200 OK", "text/html", &page)),
+        (
+            "a page said to be JSON",
+            reply("200 OK", "application/json", &page),
+        ),
+        ("nothing", json("")),
+        (
+            "nothing, with 204",
+            reply("204 No Content", "application/json", ""),
+        ),
+        ("a list", json("[1]")),
+        ("null", json("null")),
+        ("an empty object", json("{}")),
+        (
+            "cut JSON",
+            json(r#"{"access_token":"do-not-show","token":"do-not-show","expires"#),
+        ),
+        (
+            "JSON and more",
+            json(r#"{"access_token":"do-not-show","token":"do-not-show"} do-not-show"#),
+        ),
+        (
+            "JSON nested too deep",
+            json(&format!(r#"{{"a":{}"#, "[".repeat(10_000))),
+        ),
+        (
+            "not UTF-8",
+            reply(
+                "200 OK",
+                "application/json",
+                b"{\"access_token\":\"\xff\",\"token\":\"\xff\"}",
+            ),
+        ),
+        (
+            "a form-encoded answer",
+            reply("200 OK", "application/x-www-form-urlencoded", encoded),
+        ),
+        (
+            "an unknown coding",
+            reply_with("200 OK", "content-encoding: compress\r\n", MARK),
+        ),
+    ];
+    refused("source-error", "connect-answer-invalid", 0, rows)
+}
+
+fn wrong_members(shape: &Shape) -> Vec<Scenario> {
+    let century = if shape.moment {
+        "\"2126-11-21T10:00:00Z\""
+    } else {
+        "3155760000"
+    };
+    let long = format!("\"{}\"", "a".repeat(20_000));
+    let rows = vec![
+        ("no token", json(r#"{"expires_in":3600}"#)),
+        ("a null as token", shape.with_token("null")),
+        ("a number as token", shape.with_token("12345")),
+        (
+            "an object as token",
+            shape.with_token(r#"{"do-not-show":1}"#),
+        ),
+        ("an empty token", shape.with_token("\"\"")),
+        (
+            "a token that splits a header",
+            shape.with_token(r#""do-not-show\r\nx: y""#),
+        ),
+        (
+            "a token with a zero",
+            shape.with_token(r#""do-not-show\u0000""#),
+        ),
+        (
+            "a token with an escape",
+            shape.with_token(r#""do-not-show\u001b[2J""#),
+        ),
+        (
+            "a token with a space",
+            shape.with_token(r#""do-not-show x""#),
+        ),
+        (
+            "a token beyond ASCII",
+            shape.with_token(r#""do-not-show-é""#),
+        ),
+        ("a huge token", shape.with_token(&long)),
+        ("a word as lifetime", shape.with_lifetime("\"do-not-show\"")),
+        ("a fraction as lifetime", shape.with_lifetime("3600.5")),
+        ("a list as lifetime", shape.with_lifetime("[3600]")),
+        ("true as lifetime", shape.with_lifetime("true")),
+        ("a negative lifetime", shape.with_lifetime("-1")),
+        ("no lifetime at all", shape.with_lifetime("0")),
+        (
+            "a huge lifetime",
+            shape.with_lifetime("99999999999999999999"),
+        ),
+        (
+            "a lifetime beyond all numbers",
+            shape.with_lifetime("1e400"),
+        ),
+        ("a lifetime of a century", shape.with_lifetime(century)),
+        (
+            "a list as refresh token",
+            shape.with(r#","refresh_token":["do-not-show"]"#),
+        ),
+        (
+            "a refresh token that splits a header",
+            shape.with(r#","refresh_token":"do-not-show\r\n""#),
+        ),
+        ("another token type", shape.with(r#","token_type":"mac""#)),
+        ("a number as token type", shape.with(r#","token_type":1"#)),
+    ];
+    refused("source-error", "connect-answer-invalid", 0, rows)
+}
+
+fn too_large(shape: &Shape) -> Vec<Scenario> {
+    let headers = "content-type: application/json\r\ncontent-encoding: gzip\r\n";
+    let pad = format!(r#","pad":"{}""#, "p".repeat(70_000));
+    let rows = vec![
+        ("a gzip bomb", reply_with("200 OK", headers, bomb())),
+        ("a large answer", shape.with(&pad)),
+        ("a large page", reply("500 Oops", "text/html", &pad)),
+    ];
+    refused("response-too-large", "connect-answer-too-large", 0, rows)
+}
+
+/// Fifty megabytes that come as fifty kilobytes.
+fn bomb() -> &'static [u8] {
+    static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
+    BOMB.get_or_init(|| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&vec![b' '; 50 << 20]).unwrap();
+        encoder.finish().unwrap()
+    })
+}
+
+fn redirects(elsewhere: &str) -> Vec<Scenario> {
+    let to = |status, place: &str| reply_with(status, &format!("location: {place}\r\n"), "");
+    let rows = vec![
+        ("a redirect elsewhere", to("302 Found", elsewhere)),
+        (
+            "a redirect that keeps the body",
+            to("307 Temporary Redirect", elsewhere),
+        ),
+        (
+            "a lasting redirect",
+            to("308 Permanent Redirect", elsewhere),
+        ),
+        (
+            "a redirect to itself",
+            to("307 Temporary Redirect", "/do-not-show"),
+        ),
+        (
+            "a redirect to nowhere",
+            reply("302 Found", "text/html", MARK),
+        ),
+        ("not modified", reply("304 Not Modified", "text/html", "")),
+    ];
+    refused("redirect-refused", "connect-redirected", 0, rows)
+}
+
+fn unavailable() -> Vec<Scenario> {
+    let (cause, code) = ("source-unreachable", "connect-unavailable");
+    let busy = |headers: &str| reply_with("429 Too Many Requests", headers, MARK);
+    let error = r#"{"error":"do-not-show"}"#;
+    let no_pause = vec![
+        ("too many requests", busy("")),
+        (
+            "too many requests, nonsense",
+            busy("retry-after: do-not-show\r\n"),
+        ),
+        (
+            "too many requests, a past date",
+            busy("retry-after: Sat, 21 Nov 2026 09:00:00 GMT\r\n"),
+        ),
+        (
+            "too many requests, a negative wait",
+            busy("retry-after: -7\r\n"),
+        ),
+        (
+            "a server error",
+            reply("500 Internal Server Error", "application/json", error),
+        ),
+        (
+            "a bad gateway page",
+            reply("502 Bad Gateway", "text/html", MARK),
+        ),
+    ];
+    let until = "retry-after: Sat, 21 Nov 2026 10:00:30 GMT\r\n";
+    [
+        refused(cause, code, 0, no_pause),
+        refused(
+            cause,
+            code,
+            7,
+            vec![
+                ("too many requests for 7 s", busy("retry-after: 7\r\n")),
+                (
+                    "unavailable for 7 s",
+                    reply_with("503 Busy", "retry-after: 7\r\n", ""),
+                ),
+            ],
+        ),
+        refused(
+            cause,
+            code,
+            30,
+            vec![("too many requests until a date", busy(until))],
+        ),
+        refused(
+            cause,
+            code,
+            300,
+            vec![(
+                "too many requests for a year",
+                busy("retry-after: 31536000\r\n"),
+            )],
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn rejected() -> Vec<Scenario> {
+    let error = |status, body: &str| reply(status, "application/json", body);
+    let told = r#"{"error":"invalid_client","error_description":"do-not-show"}"#;
+    let rows = vec![
+        ("unauthorized", error("401 Unauthorized", told)),
+        (
+            "unauthorized by a page",
+            reply("401 Unauthorized", "text/html", MARK),
+        ),
+        (
+            "an error with 200",
+            json(r#"{"error":"bad_refresh_token","error_description":"do-not-show"}"#),
+        ),
+        (
+            "an unknown error",
+            error("400 Bad Request", r#"{"error":"do-not-show"}"#),
+        ),
+        (
+            "an error of another shape",
+            error("400 Bad Request", r#"{"error":{"message":"do-not-show"}}"#),
+        ),
+        (
+            "forbidden by a page",
+            reply("403 Forbidden", "text/html", MARK),
+        ),
+        ("not found", error("404 Not Found", "{}")),
+    ];
+    refused("credential-rejected", "connect-rejected", 15, rows)
+}
+
+fn good_enough(shape: &Shape) -> Vec<Scenario> {
+    let twice = format!(r#","{}":"at-{MARK}""#, shape.token);
+    let rows = [
+        ("no lifetime", shape.with("")),
+        ("a null as lifetime", shape.with_lifetime("null")),
+        (
+            "unknown members",
+            shape.with(r#","scope":["a"],"error":null,"more":{"token":[1]}"#),
+        ),
+        (
+            "a token type in capitals",
+            shape.with(r#","token_type":"BEARER""#),
+        ),
+        (
+            "a null as refresh token",
+            shape.with(r#","refresh_token":null"#),
+        ),
+        ("a member twice", shape.with(&twice)),
+    ];
+    rows.into_iter()
+        .map(|(name, action)| Scenario {
+            name,
+            action,
+            outcome: Outcome::Token,
+        })
+        .collect()
+}

@@ -1,0 +1,66 @@
+//! What a refusal says, so that an operator knows what to do.
+
+use crate::bench::Bench;
+use crate::server::reply;
+use crate::setup::{MARK, Setup};
+
+#[tokio::test]
+async fn a_known_error_is_named_with_its_next_step() {
+    let refusal = reply(
+        "400 Bad Request",
+        "application/json",
+        r#"{"error":"unauthorized_client","error_description":"do-not-show","error_codes":[700016]}"#,
+    );
+    let bench = Bench::zoom(move |_| refusal.clone()).await;
+    assert_eq!(
+        bench.refused().await.detail(),
+        "connect-rejected: the token endpoint refused the credential: status 400, unauthorized_client, number 700016; the client may not use this grant; check the client id, the tenant and the consent or delegation"
+    );
+}
+
+/// The source, its secrets beside good ones, and how the refusal begins.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
+#[tokio::test]
+async fn unusable_secrets_are_named_and_not_shown() {
+    let pem =
+        |content| format!("-----BEGIN PRIVATE KEY-----\n{content}\n-----END PRIVATE KEY-----");
+    let (words, short) = (pem("do-not-show"), pem("AAAA"));
+    let key = "connect-field-invalid: `PRIVATE_KEY`";
+    let account = "connect-field-invalid: `SERVICE_ACCOUNT_KEY`";
+    let rows: [Row<'_>; 8] = [
+        (
+            "zoom",
+            &[("CLIENT_SECRET", " \n")],
+            "connect-secret-missing: secret `CLIENT_SECRET`",
+        ),
+        (
+            "zoom",
+            &[("CLIENT_ID", "a:do-not-show"), ("CLIENT_SECRET", "b")],
+            "connect-field-invalid: `CLIENT_ID`, `CLIENT_SECRET`",
+        ),
+        (
+            "slack-discovery-api",
+            &[("ACCESS_TOKEN", "do-not\n-show")],
+            "connect-field-invalid: `ACCESS_TOKEN`",
+        ),
+        ("github", &[("PRIVATE_KEY", "do-not-show")], key),
+        ("github", &[("PRIVATE_KEY", &words)], key),
+        ("github", &[("PRIVATE_KEY", &short)], key),
+        ("gcal", &[("SERVICE_ACCOUNT_KEY", "do-not-show")], account),
+        (
+            "gcal",
+            &[("SERVICE_ACCOUNT_KEY", r#"{"client_email":"do-not-show"}"#)],
+            account,
+        ),
+    ];
+    for (id, secrets, start) in rows {
+        let secrets = [&[("CLIENT_ID", "a"), ("ACCOUNT_ID", "c")], secrets].concat();
+        let mut setup = Setup::shipped(id, "http://127.0.0.1:9", &secrets);
+        setup.settings = &[("INSTALLATION_ID", "1")];
+        let refused = setup.connector().credential(None).await.unwrap_err();
+        let detail = refused.detail();
+        assert!(detail.starts_with(start), "{detail}");
+        assert!(!detail.contains(MARK), "{detail}");
+    }
+}
