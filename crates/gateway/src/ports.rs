@@ -1,14 +1,17 @@
-//! What the gateway needs from outside: secrets and time.
+//! What the gateway needs from outside: secrets, time, randomness and tasks.
 //!
-//! Each port is a trait so that a cloud, a laptop and a test give their own.
+//! Each port is a trait so that a cloud, a laptop, a test and a simulation give their own.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
+
+mod memory;
+
+pub use memory::MemoryStore;
 
 /// A future that a port returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -38,15 +41,81 @@ impl fmt::Debug for Secret {
 }
 
 /// Where client credentials and pseudonym keys are kept.
+///
+/// Connections that several instances share need more than reading: [`SecretStore::write`] and a lock.
+/// A store without them works too; then each process obtains its own access tokens.
 pub trait SecretStore: Send + Sync {
-    /// Reads one secret; `Ok(None)` when the store has no such name.
+    /// Reads one secret; `Ok(None)` when the store has no such name. May be cached for a short time.
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>>;
 
+    /// Reads one secret past every cache. What is returned was current at most two seconds ago.
+    fn read_newest<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
+        self.read(name)
+    }
+
     /// Writes a secret durably: when this returns `Ok`, a crash does not lose it.
+    ///
+    /// After an error other than [`StoreError::ReadOnly`] and [`StoreError::Denied`] the value may
+    /// have been written or not.
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`] when the store can't be written.
     fn write<'a>(&'a self, name: &'a str, value: Secret) -> PortFuture<'a, Result<(), StoreError>>;
+
+    /// Removes a secret; fine when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`] when the store can't be written.
+    fn remove<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { Err(StoreError::ReadOnly(name.to_owned())) })
+    }
+
+    /// Takes the lock of this name for an owner, for a time; creates it only when there is none or
+    /// when the other owner's time is over. An owner that holds the lock already keeps it and its
+    /// time begins again.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLocks`] when the store has none.
+    fn lock<'a>(
+        &'a self,
+        name: &'a str,
+        owner: &'a str,
+        ttl: Duration,
+    ) -> PortFuture<'a, Result<Locked, StoreError>> {
+        let _ = (name, owner, ttl);
+        Box::pin(async { Err(StoreError::NoLocks) })
+    }
+
+    /// How long after [`SecretStore::lock`] another owner may have been told `Acquired` as well. An
+    /// owner that asks again after this time is told the truth. Zero for a lock that is exact.
+    fn lock_doubt(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Gives a lock back; does nothing when it is not this owner's.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLocks`] when the store has none.
+    fn unlock<'a>(
+        &'a self,
+        name: &'a str,
+        owner: &'a str,
+    ) -> PortFuture<'a, Result<(), StoreError>> {
+        let _ = (name, owner);
+        Box::pin(async { Err(StoreError::NoLocks) })
+    }
+}
+
+/// What [`SecretStore::lock`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locked {
+    /// The lock is the asking owner's.
+    Acquired,
+    /// Another owner has it.
+    Held,
 }
 
 /// Why a store could not answer. Never carries a value.
@@ -66,6 +135,9 @@ pub enum StoreError {
     /// The store can't be written.
     #[error("the secret store is read-only; `{0}` can't be saved")]
     ReadOnly(String),
+    /// The store has no locks.
+    #[error("the secret store has no locks")]
+    NoLocks,
 }
 
 /// The identity that the hosting platform vouches for.
@@ -111,39 +183,74 @@ impl Clock for SystemClock {
     }
 }
 
-/// Secrets held in memory: for tests and the demonstration.
-#[derive(Debug, Default)]
-pub struct MemoryStore(std::sync::Mutex<BTreeMap<String, Secret>>);
+/// The passing of time, injected so that waiting is testable.
+pub trait Timer: Send + Sync {
+    /// Time since some fixed moment; never goes back, whatever happens to the wall clock.
+    fn monotonic(&self) -> Duration;
 
-impl MemoryStore {
-    /// A store with these entries.
-    pub fn new<K: Into<String>, V: Into<String>>(
-        entries: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
-        Self(std::sync::Mutex::new(
-            entries
-                .into_iter()
-                .map(|(k, v)| (k.into(), Secret::new(v)))
-                .collect(),
-        ))
-    }
+    /// Ends after this time.
+    fn sleep(&self, time: Duration) -> PortFuture<'static, ()>;
+}
 
-    fn entries(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Secret>> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+/// The timer of the tokio runtime.
+#[derive(Debug, Clone, Copy)]
+pub struct TokioTimer(tokio::time::Instant);
+
+impl Default for TokioTimer {
+    fn default() -> Self {
+        Self(tokio::time::Instant::now())
     }
 }
 
-impl SecretStore for MemoryStore {
-    fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
-        Box::pin(async move { Ok(self.entries().get(name).cloned()) })
+impl Timer for TokioTimer {
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
     }
 
-    fn write<'a>(&'a self, name: &'a str, value: Secret) -> PortFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            self.entries().insert(name.to_owned(), value);
-            Ok(())
-        })
+    fn sleep(&self, time: Duration) -> PortFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}
+
+/// Random numbers, injected so that a simulation can be repeated.
+pub trait Random: Send + Sync {
+    /// A number, evenly distributed and unpredictable.
+    fn number(&self) -> u128;
+
+    /// A duration from `least` to `most`, both included, in milliseconds.
+    fn between(&self, least: Duration, most: Duration) -> Duration {
+        let (low, high) = (least.as_millis(), most.as_millis());
+        let width = high.saturating_sub(low).saturating_add(1);
+        let millis = low.saturating_add(self.number() % width);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+}
+
+/// The machine's random numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn number(&self) -> u128 {
+        let mut bytes = [0; 16];
+        // Without randomness the spreading is lost, and a token id repeats, which the endpoint refuses.
+        let _ = aws_lc_rs::rand::fill(&mut bytes);
+        u128::from_be_bytes(bytes)
+    }
+}
+
+/// Where work goes on that must not end when its caller goes away.
+pub trait Tasks: Send + Sync {
+    /// Starts a task; nobody waits for it.
+    fn spawn(&self, task: PortFuture<'static, ()>);
+}
+
+/// Tasks of the tokio runtime.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokioTasks;
+
+impl Tasks for TokioTasks {
+    fn spawn(&self, task: PortFuture<'static, ()>) {
+        tokio::spawn(task);
     }
 }

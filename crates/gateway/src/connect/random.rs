@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::rand;
+use crate::ports::{Random as _, SystemRandom};
 
 /// A random UUID, version 4 (RFC 9562), as text.
 pub(super) fn uuid() -> String {
-    let number = number() & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let number = SystemRandom.number() & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{number:032x}");
     let mut text = String::with_capacity(36);
     for (index, digit) in hex.chars().enumerate() {
@@ -20,17 +20,7 @@ pub(super) fn uuid() -> String {
 
 /// A random duration from `least` to `most`, both included, in milliseconds.
 pub(super) fn between(least: Duration, most: Duration) -> Duration {
-    let (low, high) = (least.as_millis(), most.as_millis());
-    let width = high.saturating_sub(low).saturating_add(1);
-    let millis = low.saturating_add(number() % width);
-    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
-}
-
-fn number() -> u128 {
-    let mut bytes = [0; 16];
-    // Without randomness the spreading is lost, and a token id repeats, which the endpoint refuses.
-    let _ = rand::fill(&mut bytes);
-    u128::from_be_bytes(bytes)
+    SystemRandom.between(least, most)
 }
 
 #[cfg(test)]
