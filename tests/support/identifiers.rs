@@ -59,6 +59,10 @@ fn every_identifier_is_found_wherever_it_stands_in_a_log() {
     assert!(missed.is_empty(), "{missed:?}");
     for entry in std::fs::read_dir(root().join("rules")).expect("rules/") {
         let folder = entry.expect("an entry").path();
+        // A source that is only declared has no examples yet.
+        if !folder.join("rules.yaml").is_file() {
+            continue;
+        }
         let file = folder.join("examples/pii.txt");
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         assert!(

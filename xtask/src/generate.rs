@@ -7,6 +7,8 @@ use anyhow::{Context, bail};
 
 use crate::chore::root;
 
+mod page;
+
 const BINS_START: &str = "# Functions: written by `cargo xtask gen` from the folders of rules/.\n";
 
 /// Rewrites the generated files, or with `check` fails when one is out of date.
@@ -24,19 +26,30 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
         let main = root().join(format!("functions/{source}/main.rs"));
         put(&main, &function(source), check)?;
     }
+    let declared = folders(&["source.yaml"])?;
     put(
         &root().join("crates/cli/src/built_in.rs"),
-        &built_in(&sources)?,
+        &built_in(&declared, &sources)?,
+        check,
+    )?;
+    put(
+        &root().join("docs/sources.md"),
+        &page::page(&declared, &sources)?,
         check,
     )
 }
 
-/// The ids of all sources that have a declaration and rules.
+/// The ids of all sources that have a declaration and rules: each gets a function.
 fn sources() -> anyhow::Result<Vec<String>> {
+    folders(&["source.yaml", "rules.yaml"])
+}
+
+/// The folders of `rules/` that hold all of these files, by name.
+fn folders(files: &[&str]) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root().join("rules")).context("read rules/")? {
         let path = entry?.path();
-        if path.join("source.yaml").exists() && path.join("rules.yaml").exists() {
+        if files.iter().all(|file| path.join(file).exists()) {
             let name = path.file_name().context("a source is a folder")?;
             found.push(name.to_string_lossy().into_owned());
         }
@@ -59,19 +72,27 @@ fn function(source: &str) -> String {
     format!("//! The function of source `{source}`.\n\nhushgate_host::function!(\"{source}\");\n")
 }
 
-/// The sources inside the command: declaration, rules, and examples for the demonstration.
-fn built_in(sources: &[String]) -> anyhow::Result<String> {
+/// The sources inside the command: the declarations of all, and of those with rules also these, and
+/// examples for the demonstration.
+fn built_in(declared: &[String], sources: &[String]) -> anyhow::Result<String> {
     let mut text = String::from(
         "//! The sources inside this command. Written by `cargo xtask gen` from the folders of rules/.\n\n\
-         use crate::sources::BuiltIn;\n\n\
-         pub(crate) static BUILT_IN: &[BuiltIn] = &[\n",
+         use crate::sources::{BuiltIn, Declared};\n\n\
+         pub(crate) static DECLARED: &[Declared] = &[\n",
     );
+    for source in declared {
+        let _ = write!(
+            text,
+            "    Declared {{\n        id: \"{source}\",\n        \
+             source: include_str!(\"../../../rules/{source}/source.yaml\"),\n    }},\n"
+        );
+    }
+    text.push_str("];\n\npub(crate) static BUILT_IN: &[BuiltIn] = &[\n");
     for source in sources {
         let folder = format!("../../../rules/{source}");
         let _ = write!(
             text,
-            "    BuiltIn {{\n        id: \"{source}\",\n        source: include_str!(\"{folder}/source.yaml\"),\n        \
-             rules: include_str!(\"{folder}/rules.yaml\"),\n        \
+            "    BuiltIn {{\n        id: \"{source}\",\n        rules: include_str!(\"{folder}/rules.yaml\"),\n        \
              calls: include_str!(\"{folder}/examples/calls.yaml\"),\n        originals: &[\n"
         );
         for name in originals(source)? {

@@ -1,11 +1,169 @@
 //! The sources inside this command. Written by `cargo xtask gen` from the folders of rules/.
 
-use crate::sources::BuiltIn;
+use crate::sources::{BuiltIn, Declared};
+
+pub(crate) static DECLARED: &[Declared] = &[
+    Declared {
+        id: "asana",
+        source: include_str!("../../../rules/asana/source.yaml"),
+    },
+    Declared {
+        id: "atlassian-organization",
+        source: include_str!("../../../rules/atlassian-organization/source.yaml"),
+    },
+    Declared {
+        id: "azure-ad",
+        source: include_str!("../../../rules/azure-ad/source.yaml"),
+    },
+    Declared {
+        id: "chatgpt-enterprise",
+        source: include_str!("../../../rules/chatgpt-enterprise/source.yaml"),
+    },
+    Declared {
+        id: "claude",
+        source: include_str!("../../../rules/claude/source.yaml"),
+    },
+    Declared {
+        id: "claude-code",
+        source: include_str!("../../../rules/claude-code/source.yaml"),
+    },
+    Declared {
+        id: "claude-enterprise-analytics",
+        source: include_str!("../../../rules/claude-enterprise-analytics/source.yaml"),
+    },
+    Declared {
+        id: "codex-enterprise-analytics",
+        source: include_str!("../../../rules/codex-enterprise-analytics/source.yaml"),
+    },
+    Declared {
+        id: "confluence-cloud",
+        source: include_str!("../../../rules/confluence-cloud/source.yaml"),
+    },
+    Declared {
+        id: "cursor",
+        source: include_str!("../../../rules/cursor/source.yaml"),
+    },
+    Declared {
+        id: "dropbox-business",
+        source: include_str!("../../../rules/dropbox-business/source.yaml"),
+    },
+    Declared {
+        id: "gcal",
+        source: include_str!("../../../rules/gcal/source.yaml"),
+    },
+    Declared {
+        id: "gdirectory",
+        source: include_str!("../../../rules/gdirectory/source.yaml"),
+    },
+    Declared {
+        id: "gdrive",
+        source: include_str!("../../../rules/gdrive/source.yaml"),
+    },
+    Declared {
+        id: "gemini-in-workspace-apps",
+        source: include_str!("../../../rules/gemini-in-workspace-apps/source.yaml"),
+    },
+    Declared {
+        id: "github",
+        source: include_str!("../../../rules/github/source.yaml"),
+    },
+    Declared {
+        id: "github-copilot",
+        source: include_str!("../../../rules/github-copilot/source.yaml"),
+    },
+    Declared {
+        id: "github-enterprise-server",
+        source: include_str!("../../../rules/github-enterprise-server/source.yaml"),
+    },
+    Declared {
+        id: "github-non-enterprise",
+        source: include_str!("../../../rules/github-non-enterprise/source.yaml"),
+    },
+    Declared {
+        id: "gitlab-cloud",
+        source: include_str!("../../../rules/gitlab-cloud/source.yaml"),
+    },
+    Declared {
+        id: "gitlab-managed",
+        source: include_str!("../../../rules/gitlab-managed/source.yaml"),
+    },
+    Declared {
+        id: "glean",
+        source: include_str!("../../../rules/glean/source.yaml"),
+    },
+    Declared {
+        id: "gmail",
+        source: include_str!("../../../rules/gmail/source.yaml"),
+    },
+    Declared {
+        id: "gong-metrics",
+        source: include_str!("../../../rules/gong-metrics/source.yaml"),
+    },
+    Declared {
+        id: "google-chat",
+        source: include_str!("../../../rules/google-chat/source.yaml"),
+    },
+    Declared {
+        id: "google-meet",
+        source: include_str!("../../../rules/google-meet/source.yaml"),
+    },
+    Declared {
+        id: "jira-cloud",
+        source: include_str!("../../../rules/jira-cloud/source.yaml"),
+    },
+    Declared {
+        id: "jira-server",
+        source: include_str!("../../../rules/jira-server/source.yaml"),
+    },
+    Declared {
+        id: "msft-copilot",
+        source: include_str!("../../../rules/msft-copilot/source.yaml"),
+    },
+    Declared {
+        id: "msft-entra-id",
+        source: include_str!("../../../rules/msft-entra-id/source.yaml"),
+    },
+    Declared {
+        id: "msft-onedrive",
+        source: include_str!("../../../rules/msft-onedrive/source.yaml"),
+    },
+    Declared {
+        id: "msft-teams",
+        source: include_str!("../../../rules/msft-teams/source.yaml"),
+    },
+    Declared {
+        id: "outlook-cal",
+        source: include_str!("../../../rules/outlook-cal/source.yaml"),
+    },
+    Declared {
+        id: "outlook-mail",
+        source: include_str!("../../../rules/outlook-mail/source.yaml"),
+    },
+    Declared {
+        id: "salesforce",
+        source: include_str!("../../../rules/salesforce/source.yaml"),
+    },
+    Declared {
+        id: "slack-analytics",
+        source: include_str!("../../../rules/slack-analytics/source.yaml"),
+    },
+    Declared {
+        id: "slack-discovery-api",
+        source: include_str!("../../../rules/slack-discovery-api/source.yaml"),
+    },
+    Declared {
+        id: "windsurf",
+        source: include_str!("../../../rules/windsurf/source.yaml"),
+    },
+    Declared {
+        id: "zoom",
+        source: include_str!("../../../rules/zoom/source.yaml"),
+    },
+];
 
 pub(crate) static BUILT_IN: &[BuiltIn] = &[
     BuiltIn {
         id: "gcal",
-        source: include_str!("../../../rules/gcal/source.yaml"),
         rules: include_str!("../../../rules/gcal/rules.yaml"),
         calls: include_str!("../../../rules/gcal/examples/calls.yaml"),
         originals: &[
@@ -49,7 +207,6 @@ pub(crate) static BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         id: "github",
-        source: include_str!("../../../rules/github/source.yaml"),
         rules: include_str!("../../../rules/github/rules.yaml"),
         calls: include_str!("../../../rules/github/examples/calls.yaml"),
         originals: &[
@@ -185,7 +342,6 @@ pub(crate) static BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         id: "jira-cloud",
-        source: include_str!("../../../rules/jira-cloud/source.yaml"),
         rules: include_str!("../../../rules/jira-cloud/rules.yaml"),
         calls: include_str!("../../../rules/jira-cloud/examples/calls.yaml"),
         originals: &[
@@ -233,7 +389,6 @@ pub(crate) static BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         id: "outlook-cal",
-        source: include_str!("../../../rules/outlook-cal/source.yaml"),
         rules: include_str!("../../../rules/outlook-cal/rules.yaml"),
         calls: include_str!("../../../rules/outlook-cal/examples/calls.yaml"),
         originals: &[
@@ -293,7 +448,6 @@ pub(crate) static BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         id: "salesforce",
-        source: include_str!("../../../rules/salesforce/source.yaml"),
         rules: include_str!("../../../rules/salesforce/rules.yaml"),
         calls: include_str!("../../../rules/salesforce/examples/calls.yaml"),
         originals: &[
@@ -333,7 +487,6 @@ pub(crate) static BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         id: "slack-discovery-api",
-        source: include_str!("../../../rules/slack-discovery-api/source.yaml"),
         rules: include_str!("../../../rules/slack-discovery-api/rules.yaml"),
         calls: include_str!("../../../rules/slack-discovery-api/examples/calls.yaml"),
         originals: &[
@@ -373,13 +526,16 @@ pub(crate) static BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         id: "zoom",
-        source: include_str!("../../../rules/zoom/source.yaml"),
         rules: include_str!("../../../rules/zoom/rules.yaml"),
         calls: include_str!("../../../rules/zoom/examples/calls.yaml"),
         originals: &[
             (
                 "meeting-personal-room",
                 include_str!("../../../rules/zoom/examples/original/meeting-personal-room.json"),
+            ),
+            (
+                "meeting-raw-slash",
+                include_str!("../../../rules/zoom/examples/original/meeting-raw-slash.json"),
             ),
             (
                 "meeting-scheduled",
@@ -390,6 +546,10 @@ pub(crate) static BUILT_IN: &[BuiltIn] = &[
                 include_str!("../../../rules/zoom/examples/original/meeting-summary.json"),
             ),
             (
+                "meeting-summary-raw-slash",
+                include_str!("../../../rules/zoom/examples/original/meeting-summary-raw-slash.json"),
+            ),
+            (
                 "past-meeting",
                 include_str!("../../../rules/zoom/examples/original/past-meeting.json"),
             ),
@@ -398,16 +558,32 @@ pub(crate) static BUILT_IN: &[BuiltIn] = &[
                 include_str!("../../../rules/zoom/examples/original/past-meeting-instances.json"),
             ),
             (
+                "past-meeting-instances-raw-slash",
+                include_str!("../../../rules/zoom/examples/original/past-meeting-instances-raw-slash.json"),
+            ),
+            (
                 "past-meeting-participants",
                 include_str!("../../../rules/zoom/examples/original/past-meeting-participants.json"),
+            ),
+            (
+                "past-meeting-participants-raw-slash",
+                include_str!("../../../rules/zoom/examples/original/past-meeting-participants-raw-slash.json"),
             ),
             (
                 "past-meeting-personal-room",
                 include_str!("../../../rules/zoom/examples/original/past-meeting-personal-room.json"),
             ),
             (
+                "past-meeting-raw-slash",
+                include_str!("../../../rules/zoom/examples/original/past-meeting-raw-slash.json"),
+            ),
+            (
                 "report-meeting-participants",
                 include_str!("../../../rules/zoom/examples/original/report-meeting-participants.json"),
+            ),
+            (
+                "report-meeting-participants-raw-slash",
+                include_str!("../../../rules/zoom/examples/original/report-meeting-participants-raw-slash.json"),
             ),
             (
                 "report-user-meetings",

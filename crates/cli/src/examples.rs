@@ -115,6 +115,12 @@ impl Folder {
     pub fn find(source: &str) -> anyhow::Result<Self> {
         let candidates = [PathBuf::from(source), Path::new("rules").join(source)];
         let Some(path) = candidates.iter().find(|c| c.join("rules.yaml").is_file()) else {
+            if let Some(declared) = candidates.iter().find(|c| c.join("source.yaml").is_file()) {
+                bail!(
+                    "no rules for `{source}` yet: {} declares it, but there is no rules.yaml beside it",
+                    declared.join("source.yaml").display()
+                );
+            }
             bail!(
                 "no rules for `{source}`: looked for {}; give a folder with a rules.yaml, or run in the repository's root",
                 candidates
@@ -130,17 +136,29 @@ impl Folder {
         })
     }
 
-    /// Every source folder in `./rules`, by name.
+    /// Every folder in `./rules` that has rules, by name.
     ///
     /// # Errors
     /// When `./rules` can't be read.
     pub fn all() -> anyhow::Result<Vec<Self>> {
+        Self::with_any_of(&["rules.yaml"])
+    }
+
+    /// Every folder in `./rules` that declares a source or has rules, by name.
+    ///
+    /// # Errors
+    /// When `./rules` can't be read.
+    pub fn declared() -> anyhow::Result<Vec<Self>> {
+        Self::with_any_of(&["source.yaml", "rules.yaml"])
+    }
+
+    fn with_any_of(files: &[&str]) -> anyhow::Result<Vec<Self>> {
         let entries = std::fs::read_dir("rules")
             .context("read ./rules: run in the repository's root, or name a folder")?;
         let mut found = Vec::new();
         for entry in entries {
             let path = entry?.path();
-            if path.join("rules.yaml").is_file() {
+            if files.iter().any(|file| path.join(file).is_file()) {
                 let id = path
                     .file_name()
                     .unwrap_or_default()

@@ -26,7 +26,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let source = BuiltIn::find(&options.source)?;
     let function = Box::leak(Box::new(hushgate_host::BuiltIn {
         id: source.id,
-        source_yaml: source.source,
+        source_yaml: source.declared()?.source,
         rules_yaml: source.rules,
     }));
     Ok(hushgate_host::run(function))

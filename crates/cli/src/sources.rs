@@ -10,19 +10,57 @@ use base64::engine::general_purpose::STANDARD;
 use hushgate_gateway::connect::{KeyFormat, Source, SourceHost, SourceOptions};
 use hushgate_rules::language::Diagnostic;
 
-use crate::built_in::BUILT_IN;
+use crate::built_in::{BUILT_IN, DECLARED};
 use crate::examples::{Call, parse_calls};
 
 /// The static credential that the sample source accepts.
 pub const SAMPLE_TOKEN: &str = "sample-static-token";
 
-/// A source that is built in: its declaration, rules and examples.
+/// A source whose declaration is built in; connections can be made to it, with or without rules.
 #[derive(Debug)]
-pub struct BuiltIn {
+pub struct Declared {
     /// Its id.
     pub id: &'static str,
     /// `source.yaml`.
     pub source: &'static str,
+}
+
+impl Declared {
+    /// All of them, by id.
+    pub fn all() -> &'static [Self] {
+        DECLARED
+    }
+
+    /// The declared source with this id.
+    ///
+    /// # Errors
+    /// Lists the ids there are.
+    pub fn find(id: &str) -> anyhow::Result<&'static Self> {
+        let found = DECLARED.iter().find(|source| source.id == id);
+        found.ok_or_else(|| {
+            let known: Vec<_> = DECLARED.iter().map(|source| source.id).collect();
+            anyhow!("no source `{id}`; there are: {}", known.join(", "))
+        })
+    }
+
+    /// The declaration, read and checked.
+    ///
+    /// # Errors
+    /// Every finding, when the declaration is wrong.
+    pub fn load(&self) -> anyhow::Result<Source> {
+        let file = format!("rules/{}/source.yaml", self.id);
+        Source::load(&file, self.source, SourceOptions::default()).map_err(|findings| {
+            let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
+            anyhow!("{}", findings.join("\n"))
+        })
+    }
+}
+
+/// A source that is built in with rules and examples.
+#[derive(Debug)]
+pub struct BuiltIn {
+    /// Its id.
+    pub id: &'static str,
     /// `rules.yaml`.
     pub rules: &'static str,
     /// `examples/calls.yaml`.
@@ -35,18 +73,25 @@ impl BuiltIn {
     /// The built-in source with this id.
     ///
     /// # Errors
-    /// Lists the ids there are.
+    /// Says whether the rules are missing or the source is unknown, and lists the ids there are.
     pub fn find(id: &str) -> anyhow::Result<&'static Self> {
-        BUILT_IN
-            .iter()
-            .find(|source| source.id == id)
-            .ok_or_else(|| {
-                let known: Vec<_> = BUILT_IN.iter().map(|source| source.id).collect();
-                anyhow::anyhow!(
-                    "no source `{id}` in this command; there are: {}",
-                    known.join(", ")
-                )
-            })
+        let found = BUILT_IN.iter().find(|source| source.id == id);
+        found.ok_or_else(|| {
+            let known: Vec<_> = BUILT_IN.iter().map(|source| source.id).collect();
+            let problem = match Declared::find(id) {
+                Ok(_) => format!("source `{id}` has no rules yet"),
+                Err(_) => format!("no source `{id}` in this command"),
+            };
+            anyhow!("{problem}; there are: {}", known.join(", "))
+        })
+    }
+
+    /// `source.yaml`.
+    ///
+    /// # Errors
+    /// None for a table that `cargo xtask gen` wrote: every source with rules is declared.
+    pub fn declared(&self) -> anyhow::Result<&'static Declared> {
+        Declared::find(self.id)
     }
 
     /// The example calls.
@@ -92,14 +137,7 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
 /// # Errors
 /// When the declaration is wrong or no key can be made.
 pub fn sample_secrets(built_in: &BuiltIn) -> anyhow::Result<Vec<(String, String)>> {
-    let source = Source::load(built_in.id, built_in.source, SourceOptions::default()).map_err(
-        |findings| {
-            anyhow!(
-                "{}",
-                findings.iter().map(ToString::to_string).collect::<String>()
-            )
-        },
-    )?;
+    let source = built_in.declared()?.load()?;
     let assertion = source
         .auth
         .exchange
@@ -156,4 +194,35 @@ fn sample_key(format: KeyFormat) -> anyhow::Result<String> {
         })
         .to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_declared_source_loads_and_those_with_rules_are_among_them() {
+        for declared in Declared::all() {
+            let source = declared.load().unwrap();
+            assert_eq!(source.id, declared.id);
+        }
+        for built_in in BUILT_IN {
+            assert_eq!(built_in.declared().unwrap().id, built_in.id);
+        }
+        assert!(Declared::all().len() > BUILT_IN.len());
+    }
+
+    #[test]
+    fn tells_a_source_without_rules_from_an_unknown_one() {
+        let declared_only = Declared::all()
+            .iter()
+            .find(|d| !BUILT_IN.iter().any(|b| b.id == d.id))
+            .unwrap();
+        let error = BuiltIn::find(declared_only.id).unwrap_err().to_string();
+        assert!(error.contains("has no rules yet"), "{error}");
+        let error = BuiltIn::find("no-such").unwrap_err().to_string();
+        assert!(error.starts_with("no source `no-such`"), "{error}");
+        let error = Declared::find("no-such").unwrap_err().to_string();
+        assert!(error.contains("asana") && error.contains("zoom"), "{error}");
+    }
 }

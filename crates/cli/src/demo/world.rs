@@ -41,7 +41,7 @@ impl World {
         let environment = environment(built_in, &issuer, &source, port)?;
         let function = hushgate_host::BuiltIn {
             id: built_in.id,
-            source_yaml: built_in.source,
+            source_yaml: built_in.declared()?.source,
             rules_yaml: built_in.rules,
         };
         let prepared = match prepare(&function, &environment) {

@@ -16,7 +16,7 @@ use crate::print;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  hushgate rules check rules/zoom/rules.yaml")]
 pub struct Options {
-    /// Rule files, or folders with a rules.yaml; without any: all of ./rules
+    /// Rule files, source declarations, or folders with them; without any: all of ./rules
     files: Vec<PathBuf>,
     /// One JSON object per finding
     #[arg(long)]
@@ -75,7 +75,7 @@ fn count(files: usize) -> String {
 
 fn files(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
     if options.files.is_empty() {
-        let folders = crate::examples::Folder::all()?;
+        let folders = crate::examples::Folder::declared()?;
         return Ok(folders.iter().flat_map(|f| declared(&f.path)).collect());
     }
     Ok(options
@@ -91,15 +91,14 @@ fn files(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The checkable files of a source's folder.
+/// The checkable files of a source's folder; without any, the rules that are missed there.
 fn declared(folder: &Path) -> Vec<PathBuf> {
-    let source = folder.join("source.yaml");
     let rules = folder.join("rules.yaml");
-    if source.is_file() {
-        vec![source, rules]
-    } else {
-        vec![rules]
-    }
+    let there: Vec<_> = [folder.join("source.yaml"), rules.clone()]
+        .into_iter()
+        .filter(|file| file.is_file())
+        .collect();
+    if there.is_empty() { vec![rules] } else { there }
 }
 
 fn findings(file: &Path, compat: bool) -> anyhow::Result<Vec<Diagnostic>> {
