@@ -36,7 +36,7 @@ pub use credential::Credential;
 pub use endpoint::{LARGEST_ANSWER, TokenEndpoint, TokenRequest, TokenResponse};
 pub use fault::ConnectFault;
 pub use source::{Auth, Field, HostError, KeyFormat, Source, SourceHost, SourceOptions};
-pub use template::Template;
+pub use template::{FillError, Place, Template};
 
 use exchange::Trade;
 use rotation::Rotation;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::endpoint::TokenResponse;
 use super::fault::ConnectFault;
-use super::source::AnswerNames;
+use super::source::{AnswerNames, MemberPath};
 use super::time;
 use crate::ports::Secret;
 
@@ -51,14 +51,21 @@ pub(super) fn read(
     let members = members(response, names)?;
     // Some endpoints report errors with status 200.
     if members.get("error").is_some_and(Value::is_string)
-        && !members.contains_key(&names.access_token)
+        && names.access_token.get(&members).is_none()
     {
         return Err(rejected(status, Some(&members)));
     }
     if let Some(kind) = members.get("token_type") {
         match kind.as_str() {
-            Some(kind) if kind.eq_ignore_ascii_case("bearer") => {}
-            Some(_) => return Err(invalid("its `token_type` is not `bearer`")),
+            Some(kind)
+                if names
+                    .token_types
+                    .iter()
+                    .any(|t| kind.eq_ignore_ascii_case(t)) => {}
+            Some(_) => {
+                let wanted = names.token_types.join("` or `");
+                return Err(invalid(&format!("its `token_type` is not `{wanted}`")));
+            }
             None => return Err(invalid("its `token_type` is not a text")),
         }
     }
@@ -71,10 +78,7 @@ pub(super) fn read(
     })
 }
 
-fn members(
-    response: &TokenResponse,
-    names: &AnswerNames,
-) -> Result<Map<String, Value>, ConnectFault> {
+fn members(response: &TokenResponse, names: &AnswerNames) -> Result<Value, ConnectFault> {
     let essence = response
         .content_type
         .split(';')
@@ -91,7 +95,7 @@ fn members(
         ));
     }
     match serde_json::from_slice(&response.body) {
-        Ok(Value::Object(members)) => Ok(members),
+        Ok(members @ Value::Object(_)) => Ok(members),
         Ok(_) => Err(invalid("it is JSON but not an object")),
         Err(_) if essence == "application/x-www-form-urlencoded" => Err(invalid(
             "it is form-encoded; if the source answers so, declare `answer: {form: true}`",
@@ -100,7 +104,7 @@ fn members(
     }
 }
 
-fn form(body: &[u8]) -> Result<Map<String, Value>, ConnectFault> {
+fn form(body: &[u8]) -> Result<Value, ConnectFault> {
     let text = std::str::from_utf8(body).map_err(|_| invalid("it is not UTF-8"))?;
     let mut members = Map::new();
     // The query reader of a URL reads the same encoding.
@@ -114,11 +118,11 @@ fn form(body: &[u8]) -> Result<Map<String, Value>, ConnectFault> {
             return Err(invalid("it names a member twice"));
         }
     }
-    Ok(members)
+    Ok(Value::Object(members))
 }
 
-fn token(members: &Map<String, Value>, name: &str) -> Result<Option<Secret>, ConnectFault> {
-    match members.get(name) {
+fn token(members: &Value, name: &MemberPath) -> Result<Option<Secret>, ConnectFault> {
+    match name.get(members) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => {
             Err(invalid(&format!("its `{name}` is empty")))
@@ -136,11 +140,11 @@ fn token(members: &Map<String, Value>, name: &str) -> Result<Option<Secret>, Con
 }
 
 fn lifetime(
-    members: &Map<String, Value>,
+    members: &Value,
     names: &AnswerNames,
     now: u64,
 ) -> Result<Option<Duration>, ConnectFault> {
-    let believable = |name: &str, seconds: Option<u64>| match seconds {
+    let believable = |name: &MemberPath, seconds: Option<u64>| match seconds {
         Some(seconds) if (1..=LONGEST_LIFETIME).contains(&seconds) => {
             Ok(Some(Duration::from_secs(seconds)))
         }
@@ -149,12 +153,18 @@ fn lifetime(
         ))),
     };
     if let Some(name) = &names.expires_at
-        && let Some(value) = members.get(name).filter(|v| !v.is_null())
+        && let Some(value) = name.get(members).filter(|v| !v.is_null())
     {
-        let end = value.as_str().and_then(time::rfc3339);
+        let end = match value {
+            Value::String(text) => time::rfc3339(text),
+            // Milliseconds since 1970 have passed this since the year 1973.
+            value => value
+                .as_u64()
+                .map(|n| if n > 100_000_000_000 { n / 1000 } else { n }),
+        };
         return believable(name, end.map(|end| end.saturating_sub(now)));
     }
-    match members.get(&names.expires_in) {
+    match names.expires_in.get(members) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => believable(&names.expires_in, value.as_u64()),
     }
@@ -219,7 +229,7 @@ const KNOWN_ERRORS: &[(&str, &str)] = &[
     ("invalid_target", "the audience is not accepted"),
 ];
 
-fn rejected(status: u16, members: Option<&Map<String, Value>>) -> ConnectFault {
+fn rejected(status: u16, members: Option<&Value>) -> ConnectFault {
     let code = members.and_then(|m| m.get("error")).and_then(Value::as_str);
     let known = KNOWN_ERRORS.iter().find(|(name, _)| Some(*name) == code);
     let mut reason = format!("status {status}");

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::fault::ConnectFault;
 use super::random;
-use super::source::{Assertion, KeyFormat};
+use super::source::{Assertion, KeyFormat, SigningAlgorithm};
 use super::template::{Place, Template};
 use super::values::Values;
 use crate::ports::Secret;
@@ -27,9 +27,11 @@ pub(super) struct Occasion<'a> {
 /// Makes and signs an assertion.
 pub(super) fn make(spec: &Assertion, occasion: &Occasion<'_>) -> Result<Secret, ConnectFault> {
     let values = occasion.values;
+    if spec.algorithm != SigningAlgorithm::Rs256 {
+        return Err(ConnectFault::Unsupported("assertion: algorithm"));
+    }
     let key = Key::read(spec, values.need(&spec.key)?)?;
     let mut header = Header::new(Algorithm::RS256);
-    header.kid = key.id;
     if let Some(field) = &spec.fingerprint {
         header.x5t = Some(thumbprint(field, values.need(field)?)?);
     }
@@ -40,8 +42,12 @@ pub(super) fn make(spec: &Assertion, occasion: &Occasion<'_>) -> Result<Secret, 
                 name => values.get(name),
             })
             .map(Some)
-            .map_err(ConnectFault::SecretMissing),
+            .map_err(ConnectFault::from),
         None => Ok(None),
+    };
+    header.kid = match key.id {
+        Some(id) => Some(id),
+        None => fill(&spec.key_id)?,
     };
     let issued = occasion.now.saturating_sub(spec.backdate.as_secs());
     let user = occasion.user.filter(|_| spec.for_user).map(str::to_owned);

@@ -21,13 +21,13 @@ use crate::refusal::{Cause, Refusal};
 /// What proves to the source who we are, as it stands in a request. Its `Debug` shows nothing.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    kind: Kind,
+    parts: Vec<Part>,
     /// Grows with every exchange, so that a rejected credential can be told from its successor.
     pub(super) generation: u64,
 }
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum Part {
     Header(HeaderName, HeaderValue),
     Query(String, Secret),
     Body(String, Secret),
@@ -48,9 +48,9 @@ impl std::fmt::Debug for OAuth1 {
 }
 
 impl Credential {
-    /// Puts the credential on a request: a header, a query parameter, a member of the JSON body or a
+    /// Puts the credential on a request: headers, query parameters, members of the JSON body, or a
     /// signature of the request as it stands (so this is the last thing done to it). Whatever the
-    /// request had in that place is replaced.
+    /// request had in these places is replaced.
     ///
     /// # Errors
     /// `body-not-listed` when the credential goes into the body and the body is not a JSON object;
@@ -62,28 +62,30 @@ impl Credential {
         headers: &mut HeaderMap,
         body: &mut Option<Bytes>,
     ) -> Result<(), Refusal> {
-        match &self.kind {
-            Kind::Header(name, value) => {
-                headers.insert(name.clone(), value.clone());
-            }
-            Kind::Query(name, value) => set_query(url, name, value.reveal()),
-            Kind::Body(name, value) => {
-                *body = Some(with_member(body.as_deref(), name, value.reveal())?);
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                headers.remove(CONTENT_LENGTH);
-            }
-            Kind::OAuth1(OAuth1 { signer, clock }) => {
-                let call = Call {
-                    method: method.as_str(),
-                    url,
-                    form: body.as_deref().filter(|_| is_form(headers)),
-                };
-                let stamp = Stamp::fresh(clock.unix_seconds());
-                let header = signer.authorization(&call, &[], &stamp).map_err(|_| {
-                    let detail = "the request is signed with OAuth 1.0a and has `oauth_` parameters of its own";
-                    Refusal::new(Cause::ParameterNotListed, detail)
-                })?;
-                headers.insert(AUTHORIZATION, header);
+        for part in &self.parts {
+            match part {
+                Part::Header(name, value) => {
+                    headers.insert(name.clone(), value.clone());
+                }
+                Part::Query(name, value) => set_query(url, name, value.reveal()),
+                Part::Body(name, value) => {
+                    *body = Some(with_member(body.as_deref(), name, value.reveal())?);
+                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                    headers.remove(CONTENT_LENGTH);
+                }
+                Part::OAuth1(OAuth1 { signer, clock }) => {
+                    let call = Call {
+                        method: method.as_str(),
+                        url,
+                        form: body.as_deref().filter(|_| is_form(headers)),
+                    };
+                    let stamp = Stamp::fresh(clock.unix_seconds());
+                    let header = signer.authorization(&call, &[], &stamp).map_err(|_| {
+                        let detail = "the request is signed with OAuth 1.0a and has `oauth_` parameters of its own";
+                        Refusal::new(Cause::ParameterNotListed, detail)
+                    })?;
+                    headers.insert(AUTHORIZATION, header);
+                }
             }
         }
         Ok(())
@@ -91,14 +93,15 @@ impl Credential {
 
     /// Whether both stand for the same secret.
     pub(super) fn same_as(&self, other: &Self) -> bool {
-        match (&self.kind, &other.kind) {
-            (Kind::Header(_, a), Kind::Header(_, b)) => a == b,
-            (Kind::Query(_, a), Kind::Query(_, b)) | (Kind::Body(_, a), Kind::Body(_, b)) => {
+        let same = |(one, other): (&Part, &Part)| match (one, other) {
+            (Part::Header(_, a), Part::Header(_, b)) => a == b,
+            (Part::Query(_, a), Part::Query(_, b)) | (Part::Body(_, a), Part::Body(_, b)) => {
                 a.reveal() == b.reveal()
             }
-            (Kind::OAuth1(a), Kind::OAuth1(b)) => a.signer.same_as(&b.signer),
+            (Part::OAuth1(a), Part::OAuth1(b)) => a.signer.same_as(&b.signer),
             _ => false,
-        }
+        };
+        self.parts.len() == other.parts.len() && self.parts.iter().zip(&other.parts).all(same)
     }
 
     /// A credential that signs each request.
@@ -106,40 +109,45 @@ impl Credential {
     pub(super) fn signing(signer: Signer, clock: Arc<dyn Clock>, generation: u64) -> Self {
         let signer = Arc::new(signer);
         Self {
-            kind: Kind::OAuth1(OAuth1 { signer, clock }),
+            parts: vec![Part::OAuth1(OAuth1 { signer, clock })],
             generation,
         }
     }
 
-    /// Fills a placement. `value` gives the text for a name.
+    /// Fills the placements. `value` gives the text for a name.
     pub(super) fn fill<'v>(
-        placement: &Placement,
+        placements: &[Placement],
         generation: u64,
         value: impl Fn(&str) -> Option<&'v str>,
     ) -> Result<Self, ConnectFault> {
         let text = |template: &Template| {
             let filled = template.fill(Place::Plain, &value);
-            filled
-                .map(Zeroizing::new)
-                .map_err(ConnectFault::SecretMissing)
+            filled.map(Zeroizing::new).map_err(ConnectFault::from)
         };
-        let kind = match placement {
-            Placement::Header(name, template) => {
-                Kind::Header(name.clone(), sensitive(template, &text(template)?)?)
-            }
-            Placement::Basic(user, password) => {
-                let (name, word) = (text(user)?, text(password)?);
-                let value = basic(&name, &word).ok_or_else(|| unusable(user))?;
-                Kind::Header(AUTHORIZATION, value)
-            }
-            Placement::Query(name, template) => {
-                Kind::Query(name.clone(), Secret::new(text(template)?.as_str()))
-            }
-            Placement::Body(name, template) => {
-                Kind::Body(name.clone(), Secret::new(text(template)?.as_str()))
-            }
+        let part = |placement: &Placement| {
+            Ok(match placement {
+                Placement::Header(name, template) => {
+                    Part::Header(name.clone(), sensitive(template, &text(template)?)?)
+                }
+                Placement::Basic(user, password) => {
+                    let (name, word) = (text(user)?, text(password)?);
+                    let value = basic(&name, &word).ok_or_else(|| unusable(user))?;
+                    Part::Header(AUTHORIZATION, value)
+                }
+                Placement::Query(name, template) => {
+                    Part::Query(name.clone(), Secret::new(text(template)?.as_str()))
+                }
+                Placement::Body(name, template) => {
+                    Part::Body(name.clone(), Secret::new(text(template)?.as_str()))
+                }
+                Placement::Signature => return Err(ConnectFault::Unsupported("oauth1")),
+            })
         };
-        Ok(Self { kind, generation })
+        let parts: Result<_, ConnectFault> = placements.iter().map(part).collect();
+        Ok(Self {
+            parts: parts?,
+            generation,
+        })
     }
 }
 
@@ -222,7 +230,7 @@ mod tests {
     use super::*;
 
     fn filled(placement: &Placement) -> Credential {
-        Credential::fill(placement, 1, |_| Some("s3cr&t=/ é")).unwrap()
+        Credential::fill(std::slice::from_ref(placement), 1, |_| Some("s3cr&t=/ é")).unwrap()
     }
 
     #[test]
@@ -268,7 +276,7 @@ mod tests {
         let header = Placement::Header(AUTHORIZATION, Template::name("K"));
         let query = Placement::Query("k".to_owned(), Template::name("K"));
         for placement in [header, query] {
-            let credential = Credential::fill(&placement, 1, |_| Some("visible-secret")).unwrap();
+            let credential = Credential::fill(&[placement], 1, |_| Some("visible-secret")).unwrap();
             assert!(!format!("{credential:?}").contains("visible"));
         }
     }

@@ -43,13 +43,10 @@ pub(super) fn address(
             if name == "host" {
                 Some(host)
             } else {
-                values.get(name).filter(|v| !matches!(*v, "" | "." | ".."))
+                values.get(name)
             }
         })
-        .map_err(|name| ConnectFault::FieldInvalid {
-            field: name,
-            problem: "can't stand in the vendor's address; it is blank or dots".to_owned(),
-        })?;
+        .map_err(ConnectFault::from)?;
     let mut url = Url::parse(&filled).map_err(|_| ConnectFault::Internal)?;
     let local = match &parts.token_origin {
         Some(origin) => Some(origin),
@@ -71,8 +68,7 @@ pub(super) fn filled(
     values: &Values,
 ) -> Result<Zeroizing<String>, ConnectFault> {
     let text = template.fill(Place::Plain, |name| values.get(name));
-    text.map(Zeroizing::new)
-        .map_err(ConnectFault::SecretMissing)
+    text.map(Zeroizing::new).map_err(ConnectFault::from)
 }
 
 /// `application/x-www-form-urlencoded`, everything but unreserved characters percent-encoded once.

@@ -1,5 +1,7 @@
 //! One exchange at a token endpoint: the request as the grant and the client authentication want it.
 
+use std::collections::BTreeMap;
+
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use reqwest::Url;
@@ -12,7 +14,7 @@ use super::draft::{Draft, address, encode, filled};
 use super::endpoint::TokenRequest;
 use super::fault::ConnectFault;
 use super::rotation::Rotation;
-use super::source::{Auth, ClientAuthKind, Exchange, Grant};
+use super::source::{Auth, ClientAuthKind, Exchange, Grant, ParamsIn};
 use super::template::{Place, Template};
 use super::values::Values;
 use super::{ConnectorParts, chosen_client_auth};
@@ -61,11 +63,11 @@ impl Trade<'_> {
     pub(super) async fn run(&self, rotation: &Rotation) -> Result<Traded, ConnectFault> {
         let store = self.parts.store.as_ref();
         let values = self.values().await?;
-        let refresh_token = match self.exchange.grant {
-            Grant::RefreshToken => {
-                Some(rotation.newest(values.need(&self.exchange.refresh_token)?))
-            }
-            _ => None,
+        let refresh_token = if self.exchange.grant.refreshes() {
+            let stored = values.need(&self.exchange.refresh_token)?;
+            Some(rotation.newest(stored))
+        } else {
+            None
         };
         let given = refresh_token
             .as_ref()
@@ -121,17 +123,36 @@ impl Trade<'_> {
         for (name, template) in &self.exchange.params {
             draft.push(name, &filled(template, values)?);
         }
+        for (name, template) in &self.exchange.headers {
+            let text = template.fill(Place::Header, |n| values.get(n))?;
+            let value = HeaderValue::from_str(&Zeroizing::new(text));
+            let mut value = value.map_err(|_| ConnectFault::Internal)?;
+            value.set_sensitive(true);
+            draft.headers.insert(name.clone(), value);
+        }
         let mut body = Zeroizing::new(String::new());
-        if self.exchange.params_in_query {
-            let mut query = Zeroizing::new(url.query().unwrap_or_default().to_owned());
-            encode(&draft.params, &mut query);
-            url.set_query(Some(&query));
-        } else {
-            encode(&draft.params, &mut body);
+        let mut content_type = "application/x-www-form-urlencoded";
+        match self.exchange.params_in {
+            ParamsIn::Query => {
+                let mut query = Zeroizing::new(url.query().unwrap_or_default().to_owned());
+                encode(&draft.params, &mut query);
+                url.set_query(Some(&query));
+            }
+            ParamsIn::Body => encode(&draft.params, &mut body),
+            ParamsIn::Json => {
+                content_type = "application/json";
+                let members: BTreeMap<&str, &str> = draft
+                    .params
+                    .iter()
+                    .map(|(n, v)| (n.as_str(), v.as_str()))
+                    .collect();
+                let text = serde_json::to_string(&members).map_err(|_| ConnectFault::Internal)?;
+                body = Zeroizing::new(text);
+            }
         }
         if self.exchange.grant != Grant::GithubApp {
-            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            draft.headers.insert(CONTENT_TYPE, form);
+            let kind = HeaderValue::from_static(content_type);
+            draft.headers.insert(CONTENT_TYPE, kind);
         }
         Ok(TokenRequest {
             method: Method::POST,
@@ -153,6 +174,9 @@ impl Trade<'_> {
             Given::RefreshToken(token) => {
                 draft.push("grant_type", "refresh_token");
                 draft.push("refresh_token", token.reveal());
+                for (name, template) in &self.exchange.refresh_params {
+                    draft.push(name, &filled(template, values)?);
+                }
             }
             Given::Code {
                 code,
@@ -190,11 +214,15 @@ impl Trade<'_> {
         match self.exchange.grant {
             Grant::ClientCredentials => draft.push("grant_type", "client_credentials"),
             Grant::AccountCredentials => draft.push("grant_type", "account_credentials"),
-            Grant::RefreshToken => {
+            Grant::RefreshToken | Grant::AuthorizationCode | Grant::DeviceCode => {
                 let token = values.need(&self.exchange.refresh_token)?;
                 draft.push("grant_type", "refresh_token");
                 draft.push("refresh_token", token);
             }
+            grant @ (Grant::Password
+            | Grant::TokenExchange
+            | Grant::Login
+            | Grant::PersonalAccessToken) => return Err(ConnectFault::Unsupported(grant.word())),
             Grant::JwtBearer => {
                 draft.push("grant_type", JWT_BEARER);
                 draft.push("assertion", self.assertion(url, values)?.reveal());
@@ -266,7 +294,7 @@ impl Trade<'_> {
             .exchange
             .platform_audience
             .fill(Place::Plain, |n| values.get(n));
-        let audience = audience.map_err(ConnectFault::SettingMissing)?;
+        let audience = audience.map_err(ConnectFault::from)?;
         let assertion = platform.assertion(&audience).await;
         assertion.map_err(|e| ConnectFault::PlatformFailed(e.to_string()))
     }

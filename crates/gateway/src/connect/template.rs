@@ -17,10 +17,27 @@ enum Part {
 /// How a filled value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// As it is; the writer of the surrounding text escapes the whole.
+    /// As it is; the writer of the surrounding text escapes the whole: a form, JSON, base64.
     Plain,
-    /// One component of a URL: everything but RFC 3986 unreserved characters percent-encoded.
+    /// One component of a URL: everything but RFC 3986 unreserved characters percent-encoded. Blank
+    /// values and the dot segments, which would change the path, are refused.
     UrlComponent,
+    /// A header's value: control characters, which could end it, are refused.
+    Header,
+}
+
+/// Why a template can't be filled. Names the field, never its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FillError {
+    /// The field has no value.
+    Missing(String),
+    /// The field's value can't stand in this place.
+    Unfit {
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
 }
 
 impl Template {
@@ -72,25 +89,38 @@ impl Template {
     }
 
     /// Fills the template; `value` gives the text for a name, or nothing, which fails with the name.
+    /// Each place is filled once: braces in a value are text.
     ///
     /// # Errors
-    /// The name that has no value.
+    /// The name that has no value, or a value that can't stand in this place.
     pub fn fill<'v>(
         &self,
         place: Place,
         mut value: impl FnMut(&str) -> Option<&'v str>,
-    ) -> Result<String, String> {
+    ) -> Result<String, FillError> {
         let mut filled = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => filled.push_str(text),
                 Part::Name(name) => {
-                    let value = value(name).ok_or_else(|| name.clone())?;
+                    let value = value(name).ok_or_else(|| FillError::Missing(name.clone()))?;
+                    let unfit = |problem| FillError::Unfit {
+                        field: name.clone(),
+                        problem,
+                    };
                     match place {
-                        Place::Plain => filled.push_str(value),
                         // The host stands in the authority, where it was checked as a host.
                         Place::UrlComponent if name == "host" => filled.push_str(value),
+                        Place::UrlComponent if matches!(value, "" | "." | "..") => {
+                            return Err(unfit("can't stand in an address; it is blank or dots"));
+                        }
                         Place::UrlComponent => percent_encode(value, &mut filled),
+                        Place::Header if value.chars().any(char::is_control) => {
+                            return Err(unfit(
+                                "holds a control character, which can't stand in a header; store it without line breaks",
+                            ));
+                        }
+                        Place::Plain | Place::Header => filled.push_str(value),
                     }
                 }
             }
@@ -141,6 +171,38 @@ mod tests {
             filled.unwrap(),
             "https://x.example/..%2Fa%2Fb%3Fc%23d%0D%0A%C3%A9%7B%7BX%7D%7D/y"
         );
+    }
+
+    #[test]
+    fn refuses_to_end_a_header() {
+        let template = Template::parse("Bearer {{T}}", &[]).unwrap();
+        for value in [
+            "a\r\nX-Admin: 1",
+            "a\nb",
+            "a\0b",
+            "a\tb",
+            "\u{7f}",
+            "a\u{85}b",
+        ] {
+            let refused = template.fill(Place::Header, |_| Some(value)).unwrap_err();
+            assert!(
+                matches!(refused, FillError::Unfit { field, .. } if field == "T"),
+                "{value:?}"
+            );
+        }
+        let filled = template.fill(Place::Header, |_| Some("é\"; ,{{T}}"));
+        assert_eq!(filled.unwrap(), "Bearer é\"; ,{{T}}");
+    }
+
+    #[test]
+    fn refuses_what_would_change_a_path() {
+        let template = Template::parse("https://x.example/{{ID}}/y", &[]).unwrap();
+        for value in ["", ".", ".."] {
+            let refused = template.fill(Place::UrlComponent, |_| Some(value));
+            assert!(matches!(refused, Err(FillError::Unfit { .. })), "{value:?}");
+        }
+        let filled = template.fill(Place::UrlComponent, |_| Some("...\0\u{202e}%2e"));
+        assert_eq!(filled.unwrap(), "https://x.example/...%00%E2%80%AE%252e/y");
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Values {
 
 /// Whether a field is used with this client authentication.
 pub(super) fn applies(field: &Field, client_auth: Option<ClientAuthKind>) -> bool {
-    field.when.is_empty() || client_auth.is_some_and(|kind| field.when.contains(&kind))
+    field.applies(client_auth)
 }
 
 /// A value without the white space and control characters that copying adds; `None` when blank.

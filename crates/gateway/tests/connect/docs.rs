@@ -1,10 +1,35 @@
 //! The reference of `source.yaml` stays true.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hushgate_gateway::connect::{ConnectFault, Source, SourceOptions};
 
 const SCHEMA: &str = include_str!("../../../../docs/source.schema.json");
-/// One unknown key in every mapping that has fixed keys.
-const UNKNOWN: &str = "id: x\nzzz: 1\ntarget_host: {zzz: 1}\nauth:\n  type: oauth2\n  zzz: 1\n  send: {zzz: 1}\n  assertion: {zzz: 1}\n  answer: {zzz: 1}\n  renew_before: {zzz: 1}\n  client_auth: {zzz: 1}\n  fields: [{zzz: 1}]\n";
+/// One unknown key in every mapping that has fixed keys; `{}` stands for the type.
+const UNKNOWN: &str = "
+id: x
+zzz: 1
+target_host: {zzz: 1}
+auth:
+  type: {}
+  grant: token_exchange
+  zzz: 1
+  send: {zzz: 1}
+  assertion: {zzz: 1}
+  answer: {zzz: 1}
+  renew_before: {zzz: 1}
+  client_auth: {zzz: 1}
+  token_exchange: {zzz: 1}
+  authorization: {zzz: 1}
+  device: {zzz: 1}
+  body: {zzz: 1}
+  validate: {zzz: 1, success: {zzz: 1}}
+  profile: {zzz: 1}
+  revoke: {zzz: 1}
+  forecast: {zzz: 1}
+  fields: [{zzz: 1, options: [{zzz: 1}]}]
+";
+const TYPES: [&str; 4] = ["apiKey", "pwd", "oauth1", "oauth2"];
 const PAGE: &str = include_str!("../../../../docs/connections.md");
 
 #[test]
@@ -18,16 +43,14 @@ fn every_example_of_the_reference_loads() {
             seen += 1;
         }
     }
-    assert!(seen >= 4);
+    assert!(seen >= 7);
 }
 
 #[test]
 fn the_reference_names_every_key_and_the_page_every_fault() {
-    // The help of an unknown key lists all keys that are known there.
-    let problems = Source::load("x", UNKNOWN, SourceOptions::default()).unwrap_err();
     let mut keys = 0;
-    for problem in problems.iter().filter(|p| p.code == "unknown-key") {
-        for key in problem.help.split("allowed: ").nth(1).unwrap().split(", ") {
+    for (_, known) in known_keys() {
+        for key in known {
             assert!(
                 PAGE.contains(&format!("`{key}`")),
                 "docs/connections.md does not explain `{key}`"
@@ -35,9 +58,10 @@ fn the_reference_names_every_key_and_the_page_every_fault() {
             keys += 1;
         }
     }
-    assert!(keys > 50, "{keys}");
+    assert!(keys > 120, "{keys}");
     let faults = [
         ConnectFault::PlatformMissing,
+        ConnectFault::Unsupported("x"),
         ConnectFault::UserInvalid,
         ConnectFault::RefusedWhenFresh,
         ConnectFault::TooLarge,
@@ -55,7 +79,7 @@ fn the_reference_names_every_key_and_the_page_every_fault() {
 #[test]
 fn the_schema_has_exactly_the_keys_that_are_read() {
     let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
-    let keys = |pointer: &str| -> Vec<String> {
+    let keys = |pointer: &str| -> BTreeSet<String> {
         let properties = schema
             .pointer(pointer)
             .unwrap_or_else(|| panic!("no {pointer}"));
@@ -63,40 +87,86 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
     };
     let auth = "/properties/auth/properties";
     let places = [
-        ("a source", "/properties".to_owned()),
+        ("a source", String::new()),
+        ("`target_host`", "/properties/target_host".to_owned()),
+        ("`auth`", "/properties/auth".to_owned()),
+        ("`send`", format!("{auth}/send/anyOf/0")),
+        ("`assertion`", format!("{auth}/assertion")),
+        ("`answer`", format!("{auth}/answer")),
+        ("`renew_before`", format!("{auth}/renew_before/anyOf/0")),
+        ("`client_auth`", format!("{auth}/client_auth/anyOf/1")),
+        ("`token_exchange`", format!("{auth}/token_exchange")),
+        ("`authorization`", format!("{auth}/authorization")),
+        ("`device`", format!("{auth}/device")),
+        ("`body`", format!("{auth}/body")),
+        ("`validate`", format!("{auth}/validate")),
+        ("`success`", format!("{auth}/validate/properties/success")),
+        ("`profile`", format!("{auth}/profile")),
+        ("`revoke`", format!("{auth}/revoke")),
+        ("`forecast`", format!("{auth}/forecast")),
+        ("a field", format!("{auth}/fields/items")),
         (
-            "`target_host`",
-            "/properties/target_host/properties".to_owned(),
+            "an option",
+            format!("{auth}/fields/items/properties/options/items/anyOf/1"),
         ),
-        ("`auth`", auth.to_owned()),
-        ("`send`", format!("{auth}/send/properties")),
-        ("`assertion`", format!("{auth}/assertion/properties")),
-        ("`answer`", format!("{auth}/answer/properties")),
-        ("`renew_before`", format!("{auth}/renew_before/properties")),
-        (
-            "`client_auth`",
-            format!("{auth}/client_auth/anyOf/1/properties"),
-        ),
-        ("a field", format!("{auth}/fields/items/properties")),
     ];
-    let problems = Source::load("x", UNKNOWN, SourceOptions::default()).unwrap_err();
+    let mut known = known_keys();
     for (what, pointer) in places {
-        let ending = format!("is not a key of {what}");
-        let problem = problems
-            .iter()
-            .find(|p| p.code == "unknown-key" && p.message.ends_with(&ending));
-        let problem = problem.unwrap_or_else(|| panic!("no problem about {what}"));
-        let mut read: Vec<String> = problem
-            .help
-            .split("allowed: ")
-            .nth(1)
-            .unwrap()
-            .split(", ")
-            .map(str::to_owned)
-            .collect();
-        let mut schema = keys(&pointer);
-        read.sort();
-        schema.sort();
+        let read = known
+            .remove(what)
+            .unwrap_or_else(|| panic!("no problem about {what}"));
+        let schema = keys(&format!("{pointer}/properties"));
         assert_eq!(schema, read, "{what}");
     }
+    assert!(known.is_empty(), "not in the schema: {known:?}");
+}
+
+#[test]
+fn the_schema_knows_which_keys_a_type_has() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    for kind in TYPES {
+        let rules = schema.pointer("/properties/auth/allOf").unwrap();
+        let rule = rules
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|rule| rule.pointer("/if/properties/type/const") == Some(&kind.into()));
+        let listed = rule
+            .unwrap()
+            .pointer("/then/propertyNames/enum")
+            .unwrap()
+            .as_array()
+            .unwrap();
+        let listed: BTreeSet<String> = listed
+            .iter()
+            .map(|k| k.as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(listed, keys_of_type(kind)["`auth`"], "{kind}");
+    }
+}
+
+/// The keys of every mapping, over all types: the help of an unknown key lists them.
+fn known_keys() -> BTreeMap<String, BTreeSet<String>> {
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for kind in TYPES {
+        for (what, keys) in keys_of_type(kind) {
+            known.entry(what).or_default().extend(keys);
+        }
+    }
+    known
+}
+
+fn keys_of_type(kind: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let text = UNKNOWN.replace("{}", kind);
+    let problems = Source::load("x", &text, SourceOptions::default()).unwrap_err();
+    let unknown = problems
+        .iter()
+        .filter(|p| p.message.starts_with("`zzz` is not a key of "));
+    unknown
+        .map(|problem| {
+            let what = problem.message.split(" is not a key of ").nth(1).unwrap();
+            let keys = problem.help.split("allowed: ").nth(1).unwrap().split(", ");
+            (what.to_owned(), keys.map(str::to_owned).collect())
+        })
+        .collect()
 }

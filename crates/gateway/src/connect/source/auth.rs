@@ -1,45 +1,148 @@
 //! The `auth:` part of `source.yaml`.
 
-use http::HeaderName;
-use hushgate_rules::language::Spanned;
-use hushgate_rules::language::tree::{Kind, Node};
+use hushgate_rules::language::tree::Node;
 
-use super::read::{Map, Reader, values};
-use super::{Auth, ClientAuthKind, Field, Grant, Kept, Placement};
-use crate::connect::template::{Template, is_field_name};
+use super::account::Account;
+use super::consent::{Authorization, Device};
+use super::exchange::{Exchange, Grant};
+use super::field::Field;
+use super::lasting::{Forecast, RefreshTokens};
+use super::oauth1::Oauth1;
+use super::read::{Map, Reader, is_id, values};
+use super::send::Placement;
 
-const STATIC_KEYS: &[&str] = &["type", "fields", "send", "scope", "permissions"];
-const OAUTH2_KEYS: &[&str] = &[
+/// Keys that every type has.
+const COMMON_KEYS: &[&str] = &[
     "type",
-    "grant",
+    "family",
     "fields",
     "send",
     "scope",
-    "scope_delimiter",
-    "scope_sent",
     "permissions",
+    "validate",
+    "validate_error",
+    "profile",
+    "revoke",
+    "forecast",
+];
+const PWD_KEYS: &[&str] = &[
     "token_url",
     "client_auth",
     "client_id",
     "client_secret",
-    "params",
+    "headers",
+    "body",
+    "answer",
+    "default_lifetime",
+    "renew_before",
+    "shared",
+];
+const OAUTH1_KEYS: &[&str] = &[
+    "request_token_url",
+    "authorize_url",
+    "access_token_url",
+    "signature_method",
+    "realm",
+    "consumer_key",
+    "consumer_secret",
+    "private_key",
+    "token",
+    "token_secret",
+    "authorize_params",
     "params_in",
+    "redirect",
+];
+const OAUTH2_KEYS: &[&str] = &[
+    "grant",
+    "scope_delimiter",
+    "scope_sent",
+    "token_url",
+    "client_auth",
+    "client_id",
+    "client_secret",
+    "user_name",
+    "password",
+    "params",
+    "refresh_params",
+    "params_in",
+    "headers",
+    "token_exchange",
     "assertion",
     "platform_audience",
+    "authorization",
+    "device",
     "answer",
     "default_lifetime",
     "renew_before",
     "refresh_token",
+    "rotation",
+    "shared",
 ];
-const FIELD_KEYS: &[&str] = &[
-    "name", "in", "label", "tooltip", "required", "secret", "default", "when",
-];
-const SEND_KEYS: &[&str] = &["in", "name", "value", "user", "password"];
-#[derive(Clone, Copy, PartialEq)]
-enum Type {
+
+/// How to authenticate to a source.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// The type of mechanism.
+    pub kind: AuthType,
+    /// The grant, with `type: oauth2`.
+    pub grant: Option<Grant>,
+    /// The sources that can share a connection; none: this one alone.
+    pub family: Option<String>,
+    /// What the mechanism needs from the store and the configuration.
+    pub fields: Vec<Field>,
+    /// Where the credential stands in a request; at least one place.
+    pub send: Vec<Placement>,
+    /// The exchange that gives an access token; none: the credential is made of fields alone.
+    pub exchange: Option<Exchange>,
+    /// The endpoints and the signature of OAuth 1.0a.
+    pub oauth1: Option<Oauth1>,
+    /// How consent is asked for in a browser.
+    pub authorization: Option<Authorization>,
+    /// How consent is asked for on another device.
+    pub device: Option<Device>,
+    /// The scopes or permissions the account must have granted.
+    pub scope: Vec<String>,
+    /// What joins the scopes where they are sent.
+    pub scope_delimiter: String,
+    /// Permissions that are granted outside the request, for people.
+    pub permissions: Vec<String>,
+    /// What can be asked and done about the account.
+    pub account: Account,
+    /// Whether all instances share one access token through the store.
+    pub shared: bool,
+    /// What happens to a refresh token when it is used.
+    pub rotation: RefreshTokens,
+    /// How long its parts last.
+    pub forecast: Forecast,
+}
+
+/// The type of a mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthType {
+    /// Fields stand in the request as they are.
     ApiKey,
+    /// User name and password: HTTP Basic, or exchanged for a token.
     Pwd,
+    /// OAuth 1.0a.
+    Oauth1,
+    /// OAuth 2.
     Oauth2,
+}
+
+impl AuthType {
+    /// All types with their words.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("apiKey", Self::ApiKey),
+        ("pwd", Self::Pwd),
+        ("oauth1", Self::Oauth1),
+        ("oauth2", Self::Oauth2),
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, kind)| *kind == self);
+        found.map_or("", |(name, _)| name)
+    }
 }
 
 impl Reader<'_> {
@@ -53,261 +156,140 @@ impl Reader<'_> {
             self.invalid(
                 node.span,
                 "`auth` without `type`",
-                "add `type: apiKey`, `type: pwd` or `type: oauth2`",
+                "add `type: apiKey`, `type: pwd`, `type: oauth1` or `type: oauth2`",
             );
             return None;
         };
-        let words = [
-            ("apiKey", Type::ApiKey),
-            ("pwd", Type::Pwd),
-            ("oauth2", Type::Oauth2),
-        ];
-        let kind = self.one_word(&kind, "`type`", &words)?;
-        let known = if kind == Type::Oauth2 {
-            OAUTH2_KEYS
-        } else {
-            STATIC_KEYS
+        let kind = self.one_word(&kind, "`type`", AuthType::ALL)?;
+        let own: &[&str] = match kind {
+            AuthType::ApiKey => &[],
+            AuthType::Pwd => PWD_KEYS,
+            AuthType::Oauth1 => OAUTH1_KEYS,
+            AuthType::Oauth2 => OAUTH2_KEYS,
         };
-        let map = self.map(node, "`auth`", known)?;
+        let map = self.map(node, "`auth`", &[COMMON_KEYS, own].concat())?;
         let fields = self.fields(&map);
-        let exchange = (kind == Type::Oauth2).then(|| self.exchange(&map));
-        let send = self.send(&map, kind);
-        let scope = values(self.texts(&map, "scope"));
-        let permissions = values(self.texts(&map, "permissions"));
-        let exchange = match exchange {
-            Some(None) => return None,
-            Some(exchange) => exchange,
-            None => None,
+        let grant = self.auth_grant(&map, kind);
+        let exchanged = match kind {
+            AuthType::Pwd => map.get("token_url").is_some(),
+            AuthType::Oauth2 => grant != Some(Grant::PersonalAccessToken),
+            AuthType::ApiKey | AuthType::Oauth1 => false,
         };
-        let auth = Auth {
+        let exchange = exchanged.then(|| self.exchange(&map, grant));
+        let oauth1 = (kind == AuthType::Oauth1).then(|| self.oauth1(&map));
+        if !exchanged {
+            self.needs_no_exchange(&map, kind);
+        }
+        let authorization = map
+            .get("authorization")
+            .and_then(|node| self.authorization(node, &map));
+        let device = map.get("device").and_then(|node| self.device(node, &map));
+        self.consent_fits(&map, grant);
+        let exchange = exchange.flatten();
+        let mut auth = Auth {
+            kind,
+            grant: grant.filter(|_| kind == AuthType::Oauth2),
+            family: self.family(&map),
             fields,
-            send: send?,
+            send: self.send(&map, kind, exchanged),
+            oauth1: oauth1.flatten(),
+            authorization,
+            device,
+            scope: values(self.texts(&map, "scope")),
+            scope_delimiter: self.delimiter(&map),
+            permissions: values(self.texts(&map, "permissions")),
+            account: self.account(&map, grant.is_some_and(Grant::refreshes)),
+            shared: self.shared(&map, exchange.as_ref()),
+            rotation: self.rotation(&map),
+            forecast: self.forecast(&map, exchange.as_ref()),
             exchange,
-            scope,
-            permissions,
         };
-        self.names_are_fields(&map, &auth);
+        self.names_are_fields(&auth);
+        auth.mark_obtained();
         Some(auth)
     }
 
-    fn fields(&mut self, map: &Map<'_>) -> Vec<Field> {
-        let items = match map.get("fields").map(|n| (&n.kind, n)) {
-            Some((Kind::List(items), _)) => items.as_slice(),
-            Some((_, node)) => {
+    fn auth_grant(&mut self, map: &Map<'_>, kind: AuthType) -> Option<Grant> {
+        match kind {
+            AuthType::Oauth2 => {
+                let grant = self.required(map, "grant")?;
+                self.one_word(&grant, "`grant`", Grant::ALL)
+            }
+            AuthType::Pwd => map.get("token_url").map(|_| Grant::Login),
+            AuthType::ApiKey | AuthType::Oauth1 => None,
+        }
+    }
+
+    fn family(&mut self, map: &Map<'_>) -> Option<String> {
+        let family = self.text(map, "family")?;
+        if !is_id(&family) {
+            self.invalid(
+                family.span,
+                "`family` is not an id",
+                "write lower-case words joined by `-`, such as `entra`",
+            );
+        }
+        Some(family.value)
+    }
+
+    /// Without an exchange, keys about one would be silently without effect.
+    fn needs_no_exchange(&mut self, map: &Map<'_>, kind: AuthType) {
+        let own = match kind {
+            AuthType::Pwd => PWD_KEYS,
+            AuthType::Oauth2 => OAUTH2_KEYS,
+            AuthType::ApiKey | AuthType::Oauth1 => return,
+        };
+        for key in own {
+            if matches!(*key, "grant" | "scope_delimiter") {
+                continue;
+            }
+            if let Some(node) = map.get(key) {
                 self.invalid(
                     node.span,
-                    "`fields` is not a list",
-                    "write a list of fields, each with a `name`",
+                    &format!("`{key}` without an exchange at a token endpoint"),
+                    "remove it, or add what the exchange needs",
                 );
-                return Vec::new();
-            }
-            None => {
-                self.missing(map, "fields");
-                return Vec::new();
-            }
-        };
-        let mut fields: Vec<Field> = Vec::new();
-        for item in items {
-            if let Some((field, name)) = self.field(item) {
-                if fields.iter().any(|other| other.name == field.name) {
-                    self.invalid(
-                        name.span,
-                        "this field is declared twice",
-                        "keep one of the two",
-                    );
-                } else {
-                    fields.push(field);
-                }
             }
         }
-        fields
     }
 
-    fn field(&mut self, node: &Node) -> Option<(Field, Spanned<String>)> {
-        let map = self.map(node, "a field", FIELD_KEYS)?;
-        let name = self.required(&map, "name");
-        let kept = self
-            .word(
-                &map,
-                "in",
-                &[("store", Kept::Store), ("settings", Kept::Settings)],
-            )
-            .unwrap_or(Kept::Store);
-        let label = self.required(&map, "label");
-        let tooltip = self
-            .text(&map, "tooltip")
-            .map_or_else(String::new, |t| t.value);
-        let default = self.text(&map, "default");
-        let secret = self.flag(&map, "secret").unwrap_or(kept == Kept::Store);
-        if let Some(default) = &default
-            && secret
-        {
-            self.invalid(
-                default.span,
-                "a secret field with a `default`",
-                "a secret never stands in a file; remove the default",
-            );
-        }
-        let required = self.flag(&map, "required").unwrap_or(default.is_none());
-        let when = self.texts(&map, "when");
-        let when = when
-            .iter()
-            .filter_map(|word| self.one_word(word, "an item of `when`", ClientAuthKind::ALL))
-            .collect();
-        let name = name?;
-        if !is_field_name(&name) {
-            self.invalid(
-                name.span,
-                "`name` is not a field name",
-                "write upper-case letters, digits and `_`, such as `CLIENT_SECRET`",
-            );
-        }
-        let field = Field {
-            name: name.value.clone(),
-            kept,
-            label: label?.value,
-            tooltip,
-            required,
-            secret,
-            default: default.map(|d| d.value),
-            when,
-        };
-        Some((field, name))
-    }
-
-    fn send(&mut self, map: &Map<'_>, kind: Type) -> Option<Placement> {
-        let builtin: &[&str] = if kind == Type::Oauth2 {
-            &["access_token"]
-        } else {
-            &[]
-        };
-        let Some(node) = map.get("send") else {
-            return match kind {
-                Type::Oauth2 => {
-                    let bearer = Template::parse("Bearer {{access_token}}", builtin).ok()?;
-                    Some(Placement::Header(http::header::AUTHORIZATION, bearer))
-                }
-                Type::Pwd => Some(Placement::Basic(
-                    Template::name("USER_NAME"),
-                    Template::name("PASSWORD"),
-                )),
-                Type::ApiKey => {
-                    self.missing(map, "send");
-                    None
-                }
-            };
-        };
-        let send = self.map(node, "`send`", SEND_KEYS)?;
-        let place = self.required(&send, "in")?;
-        let place = self.one_word(
-            &place,
-            "`in`",
-            &[
-                ("header", 'h'),
-                ("query", 'q'),
-                ("basic", 'b'),
-                ("body", 'j'),
-            ],
-        )?;
-        if place == 'b' {
-            let user = self
-                .template(&send, "user", builtin)
-                .unwrap_or_else(|| Template::literal(""));
-            let password = self
-                .template(&send, "password", builtin)
-                .unwrap_or_else(|| Template::literal(""));
-            return Some(Placement::Basic(user, password));
-        }
-        let name = self.required(&send, "name");
-        let value = self.required(&send, "value");
-        let value = value.and_then(|v| self.parse_template(&v, "value", builtin));
-        let name = name?;
-        if place == 'h' {
-            let Ok(header) = name.parse::<HeaderName>() else {
+    /// A consent needs a grant that lives by what it gives, and some grants need a consent.
+    fn consent_fits(&mut self, map: &Map<'_>, grant: Option<Grant>) {
+        let refreshes = grant.is_some_and(Grant::refreshes);
+        for key in ["authorization", "device"] {
+            if let Some(node) = map.get(key).filter(|_| grant.is_some() && !refreshes) {
                 self.invalid(
-                    name.span,
-                    "`name` is not a header name",
-                    "write a name such as `x-api-key`",
-                );
-                return None;
-            };
-            return Some(Placement::Header(header, value?));
-        }
-        if name.is_empty() {
-            self.invalid(
-                name.span,
-                "`name` is empty",
-                "write the name of the parameter",
-            );
-        }
-        Some(match place {
-            'q' => Placement::Query(name.value, value?),
-            _ => Placement::Body(name.value, value?),
-        })
-    }
-
-    /// Every name that is used must be declared, and every declared one used.
-    fn names_are_fields(&mut self, map: &Map<'_>, auth: &Auth) {
-        let used = used_names(auth);
-        for name in used.iter().filter(|n| is_field_name(n)) {
-            if !auth.fields.iter().any(|f| f.name == *name) {
-                self.found.error(
-                    "undeclared-field",
-                    map.node.span,
-                    format!("`{name}` is used but not declared"),
-                    "add it to `fields`",
+                    node.span,
+                    &format!("`{key}` with a grant that needs no consent"),
+                    "remove it, or use `grant: authorization_code`, `device_code` or `refresh_token`",
                 );
             }
         }
-        for field in &auth.fields {
-            if !used.contains(&field.name.as_str()) {
-                self.found.error(
-                    "unused-field",
-                    map.node.span,
-                    format!("field `{}` is declared but not used", field.name),
-                    "use it in a template, or remove it",
-                );
-            }
+        if grant == Some(Grant::AuthorizationCode) && map.get("authorization").is_none() {
+            self.missing(map, "authorization");
+        }
+        if grant == Some(Grant::DeviceCode) && map.get("device").is_none() {
+            self.missing(map, "device");
         }
     }
 }
 
-fn used_names(auth: &Auth) -> Vec<&str> {
-    let mut templates: Vec<&Template> = match &auth.send {
-        Placement::Header(_, t) | Placement::Query(_, t) | Placement::Body(_, t) => vec![t],
-        Placement::Basic(user, password) => vec![user, password],
-    };
-    let mut names = Vec::new();
-    if let Some(exchange) = &auth.exchange {
-        templates.extend([&exchange.token_url]);
-        templates.extend(exchange.params.iter().map(|(_, t)| t));
-        let options = &exchange.client_auth.options;
-        if options.iter().any(|o| *o != ClientAuthKind::None) {
-            templates.push(&exchange.client_id);
-        }
-        if options
-            .iter()
-            .any(|o| matches!(o, ClientAuthKind::Body | ClientAuthKind::Basic))
-        {
-            templates.push(&exchange.client_secret);
-        }
-        if options.contains(&ClientAuthKind::Federated) {
-            templates.push(&exchange.platform_audience);
-        }
-        names.extend(exchange.client_auth.setting.as_deref());
-        if exchange.grant == Grant::RefreshToken {
-            names.push(exchange.refresh_token.as_str());
-        }
-        if let Some(assertion) = &exchange.assertion {
-            names.push(assertion.key.as_str());
-            names.extend(assertion.fingerprint.as_deref());
-            templates.extend(
-                [&assertion.issuer, &assertion.subject, &assertion.audience]
-                    .into_iter()
-                    .flatten(),
-            );
+impl Auth {
+    /// Whether a consent in a browser or on a device is part of setting a connection up.
+    pub fn asks_consent(&self) -> bool {
+        self.authorization.is_some() || self.device.is_some() || self.oauth1.is_some()
+    }
+
+    fn mark_obtained(&mut self) {
+        let consent = self.authorization.is_some() || self.device.is_some();
+        let refresh = self.exchange.as_ref().filter(|_| consent);
+        let refresh = refresh.map(|e| e.refresh_token.as_str());
+        let tokens = self.oauth1.as_ref();
+        let tokens = tokens.map(|o| [o.token.as_str(), o.token_secret.as_str()]);
+        for field in &mut self.fields {
+            let name = Some(field.name.as_str());
+            field.obtained = name == refresh
+                || tokens.is_some_and(|tokens| tokens.contains(&field.name.as_str()));
         }
     }
-    names.extend(templates.into_iter().flat_map(Template::names));
-    names
 }

@@ -16,6 +16,7 @@ const SOURCE_KEYS: &[&str] = &[
     "name",
     "docs",
     "categories",
+    "connect_button",
     "host",
     "target_host",
     "base_path",
@@ -41,10 +42,19 @@ const HEADERS_NEVER_PASSED: &[&str] = &[
     "location",
 ];
 
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const YEAR: Duration = Duration::from_hours(366 * 24);
+
 /// Reads the tree, noting every problem and going on.
 pub(super) struct Reader<'d> {
     pub(super) found: &'d mut Diagnostics,
     pub(super) options: SourceOptions,
+    /// The fields that are declared, and where.
+    pub(super) declared: Vec<(String, Span)>,
+    /// The fields that are used, and where.
+    pub(super) used: Vec<(String, Span)>,
+    /// The fields that choose something, and so must be settings.
+    pub(super) settings: Vec<Spanned<String>>,
 }
 
 /// A mapping whose keys were checked.
@@ -64,7 +74,13 @@ impl<'n> Map<'n> {
 
 impl<'d> Reader<'d> {
     pub(super) fn new(found: &'d mut Diagnostics, options: SourceOptions) -> Self {
-        Self { found, options }
+        Self {
+            found,
+            options,
+            declared: Vec::new(),
+            used: Vec::new(),
+            settings: Vec::new(),
+        }
     }
 
     /// The whole file; `None` when it is too broken to give anything.
@@ -91,7 +107,8 @@ impl<'d> Reader<'d> {
                 "write the address of the vendor's API reference",
             );
         }
-        let categories = self.texts(&map, "categories");
+        let categories = self.categories(&map);
+        let connect_button = self.connect_button(&map);
         let host = self.host(&map);
         let base_path = self.base_path(&map);
         let tls = self.word(
@@ -109,7 +126,8 @@ impl<'d> Reader<'d> {
             id: id?.value,
             name: name?.value,
             docs: docs?.value,
-            categories: values(categories),
+            categories,
+            connect_button,
             host: host?,
             base_path,
             tls,
@@ -117,6 +135,31 @@ impl<'d> Reader<'d> {
             limits: values(limits),
             auth: auth?,
         })
+    }
+
+    fn categories(&mut self, map: &Map<'_>) -> Vec<String> {
+        let categories = self.texts(map, "categories");
+        for category in categories.iter().filter(|c| !is_id(c)) {
+            self.invalid(
+                category.span,
+                "not a category",
+                "write lower-case words joined by `-`, such as `source-code`",
+            );
+        }
+        values(categories)
+    }
+
+    fn connect_button(&mut self, map: &Map<'_>) -> Option<String> {
+        let name = self.text(map, "connect_button")?;
+        let (stem, extension) = name.rsplit_once('.').unwrap_or_default();
+        if !is_id(stem) || !matches!(extension, "svg" | "png") {
+            self.invalid(
+                name.span,
+                "`connect_button` is not the name of an image",
+                "write the name of an SVG or PNG file beside source.yaml, such as `connect.svg`",
+            );
+        }
+        Some(name.value)
     }
 
     fn host(&mut self, map: &Map<'_>) -> Option<SourceHost> {
@@ -364,7 +407,12 @@ impl<'d> Reader<'d> {
         builtin: &[&str],
     ) -> Option<Template> {
         match Template::parse(text, builtin) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                for name in template.names().filter(|n| !builtin.contains(n)) {
+                    self.used.push((name.to_owned(), text.span));
+                }
+                Some(template)
+            }
             Err(problem) => {
                 let mut help = "write `{{FIELD}}` with the name of a field".to_owned();
                 if !builtin.is_empty() {
@@ -380,6 +428,13 @@ impl<'d> Reader<'d> {
                 None
             }
         }
+    }
+
+    /// The name of a field that a key refers to without braces.
+    pub(super) fn field_name(&mut self, map: &Map<'_>, key: &str) -> Option<String> {
+        let name = self.text(map, key)?;
+        self.uses(&name, name.span);
+        Some(name.value)
     }
 
     pub(super) fn missing(&mut self, map: &Map<'_>, key: &str) {
@@ -400,7 +455,7 @@ pub(super) fn values(texts: Vec<Spanned<String>>) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
 }
 
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     let word = |w: &str| {
         !w.is_empty()
             && w.bytes()
