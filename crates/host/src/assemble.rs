@@ -1,5 +1,6 @@
 //! Puts a gateway together from what is built in and what is configured.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hushgate_gateway::access::Verifier;
@@ -12,7 +13,9 @@ use hushgate_gateway::ports::{SecretStore, SystemClock};
 use hushgate_rules::endpoint::RuleSet;
 use hushgate_rules::language::LoadOptions;
 
-use crate::config::{Config, Environment, Text};
+use crate::config::{AccessAt, Config, Environment, Text};
+use crate::connection::{RECORD, Record};
+use crate::store::ConnectionView;
 
 /// What a function is built from.
 #[derive(Debug, Clone, Copy)]
@@ -27,11 +30,12 @@ pub struct BuiltIn {
 
 /// A gateway for one source.
 ///
-/// Policy, rules and declaration are read and compiled; secrets are not read yet.
+/// Policy, rules and declaration are read and compiled. Of the store only the policy and the
+/// connection's record are read, if the configuration says that they are there.
 ///
 /// # Errors
 /// Every problem of any of them, as text for the operator.
-pub fn assemble(
+pub async fn assemble(
     built_in: &BuiltIn,
     config: &Config,
     environment: &Environment,
@@ -39,10 +43,15 @@ pub fn assemble(
 ) -> Result<Gateway, Vec<String>> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
-    let policy = keep(policy(config), &mut problems);
+    let policy = keep(policy(config, store.as_ref()).await, &mut problems);
     let rules = keep(rules(built_in, config, &mut warnings), &mut problems);
     let source = keep(source(built_in, config), &mut problems);
-    let (Some(policy), Some(rules), Some(source)) = (policy, rules, source) else {
+    let reached = keep(
+        Reached::read(built_in.id, config, &store, &mut warnings).await,
+        &mut problems,
+    );
+    let (Some(policy), Some(rules), Some(source), Some(reached)) = (policy, rules, source, reached)
+    else {
         return Err(problems);
     };
     if config.access.is_none() {
@@ -52,7 +61,7 @@ pub fn assemble(
         tracing::warn!(warning = warning.as_str(), "configuration");
     }
     let egress = Egress::new(EgressConfig {
-        named_hosts: config
+        named_hosts: reached
             .target_host
             .as_deref()
             .map(host_of)
@@ -63,7 +72,7 @@ pub fn assemble(
         ..EgressConfig::default()
     });
     let keys: Arc<dyn KeySource> = Arc::new(HttpKeySource::new(egress.clone()));
-    let connector = connector(source, config, environment, &egress, store.clone())?;
+    let connector = connector(source, config, environment, &egress, reached)?;
     Ok(Gateway::new(Parts {
         source: built_in.id.to_owned(),
         verifier: Verifier::new(policy, built_in.id, &keys, Arc::new(SystemClock)),
@@ -85,15 +94,77 @@ fn keep<T>(result: Result<T, Vec<String>>, problems: &mut Vec<String>) -> Option
     result.map_err(|found| problems.extend(found)).ok()
 }
 
-fn policy(config: &Config) -> Result<Policy, Vec<String>> {
-    let Some(given) = &config.access else {
-        return Ok(Policy::default());
+async fn policy(config: &Config, store: &dyn SecretStore) -> Result<Policy, Vec<String>> {
+    let wrong = |problem: String| vec![format!("HUSHGATE_ACCESS: {problem}")];
+    let parse = |text: &str, name: &str| {
+        Policy::parse(text, name, config.dev_loopback).map_err(|e| wrong(e.to_string()))
     };
-    let text = given
-        .read_plain()
-        .map_err(|e| vec![format!("HUSHGATE_ACCESS: {e}")])?;
-    Policy::parse(&text, given.name(), config.dev_loopback)
-        .map_err(|e| vec![format!("HUSHGATE_ACCESS: {e}")])
+    match &config.access {
+        None => Ok(Policy::default()),
+        Some(AccessAt::Text(given)) => {
+            let text = given.read_plain().map_err(|e| wrong(e.to_string()))?;
+            parse(&text, given.name())
+        }
+        Some(AccessAt::Store(name)) => match store.read_newest(name).await {
+            Ok(Some(text)) => parse(text.reveal(), &format!("store:{name}")),
+            Ok(None) => Err(wrong(format!("there is no `{name}` in the secret store"))),
+            Err(error) => Err(wrong(error.to_string())),
+        },
+    }
+}
+
+/// With what the source is reached: the connection's entries, settings and host, or those of the
+/// configuration alone.
+struct Reached {
+    store: Arc<dyn SecretStore>,
+    settings: BTreeMap<String, String>,
+    target_host: Option<String>,
+}
+
+impl Reached {
+    async fn read(
+        source: &str,
+        config: &Config,
+        store: &Arc<dyn SecretStore>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, Vec<String>> {
+        let Some(id) = &config.connection else {
+            return Ok(Self {
+                store: Arc::clone(store),
+                settings: BTreeMap::new(),
+                target_host: config.target_host.clone(),
+            });
+        };
+        let wrong = |problem: &str| vec![format!("HUSHGATE_CONNECTION: {problem}")];
+        let view = ConnectionView::new(Arc::clone(store), id);
+        let found = view.read_newest(RECORD).await;
+        let record = match found.map_err(|e| wrong(&e.to_string()))? {
+            Some(text) => Some(Record::parse(text.reveal()).map_err(|e| wrong(&e))?),
+            None => None,
+        };
+        let Some(record) = record else {
+            warnings.push(format!(
+                "the store has no record of connection {id}; only its fields are used"
+            ));
+            return Ok(Self {
+                store: Arc::new(view),
+                settings: BTreeMap::new(),
+                target_host: config.target_host.clone(),
+            });
+        };
+        if !record.serves.iter().any(|served| served == source) {
+            return Err(wrong(&format!(
+                "connection {id} serves {}, not {source}; \
+                 `hushgate connection reconnect {id} --serves …` changes that",
+                record.serves.join(", ")
+            )));
+        }
+        Ok(Self {
+            store: Arc::new(view),
+            settings: record.settings,
+            target_host: config.target_host.clone().or(record.target_host),
+        })
+    }
 }
 
 fn rules(
@@ -142,11 +213,17 @@ fn connector(
     config: &Config,
     environment: &Environment,
     egress: &Egress,
-    store: Arc<dyn SecretStore>,
+    reached: Reached,
 ) -> Result<Connector, Vec<String>> {
     let settings = source
         .setting_names()
-        .filter_map(|name| Some((name.to_owned(), environment.get(name)?.clone())))
+        .filter_map(|name| {
+            let given = environment
+                .get(name)
+                .filter(|value| !value.trim().is_empty());
+            let value = given.or_else(|| reached.settings.get(name))?;
+            Some((name.to_owned(), value.clone()))
+        })
         .collect();
     let token_origin = config
         .token_origin
@@ -155,12 +232,12 @@ fn connector(
         .transpose()
         .map_err(|e| vec![format!("HUSHGATE_TOKEN_ORIGIN: {e}")])?;
     let parts = ConnectorParts {
-        store,
+        store: reached.store,
         clock: Arc::new(SystemClock),
         platform: None,
         endpoint: Arc::new(egress.clone()),
         settings,
-        target_host: config.target_host.clone(),
+        target_host: reached.target_host,
         dev_loopback: config.dev_loopback,
         token_origin,
     };

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hushgate_gateway::egress::TlsFloor;
+use hushgate_gateway::ports::Secret;
 use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization, Options};
 
 mod check;
@@ -33,9 +34,15 @@ pub struct Config {
     /// The port to serve HTTP on; 0 lets the system choose.
     pub port: u16,
     /// The access policy; none: every call is refused.
-    pub access: Option<Text>,
+    pub access: Option<AccessAt>,
     /// Where secrets are.
     pub secrets: SecretsAt,
+    /// Keys of single compartments of a vault, inline or the path of a file of them.
+    pub vault_keys: Option<Secret>,
+    /// The file with a vault's pass phrase.
+    pub vault_pass_phrase_file: Option<PathBuf>,
+    /// The connection whose fields the source uses; none: fields under their bare names.
+    pub connection: Option<String>,
     /// Rules that replace the built-in ones.
     pub rules: Option<Text>,
     /// The source's host, where the account decides it.
@@ -71,6 +78,17 @@ pub enum SecretsAt {
     Environment,
     /// A file on this machine.
     File(PathBuf),
+    /// A folder of encrypted files on this machine.
+    Vault(PathBuf),
+}
+
+/// Where the access policy is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessAt {
+    /// In a file, or inline.
+    Text(Text),
+    /// In the secret store, under this name; read at start.
+    Store(String),
 }
 
 /// One wrong variable.
@@ -111,8 +129,11 @@ impl Config {
         Ok(Self {
             listen,
             port: value("PORT").and_then(|v| v.parse().ok()).unwrap_or(8080),
-            access: value("HUSHGATE_ACCESS").map(Text::new),
+            access: value("HUSHGATE_ACCESS").map(access_at),
             secrets: secrets_at(value("HUSHGATE_SECRETS").unwrap_or("env")),
+            vault_keys: value("HUSHGATE_VAULT_KEYS").map(Secret::new),
+            vault_pass_phrase_file: value("HUSHGATE_VAULT_PASSPHRASE_FILE").map(PathBuf::from),
+            connection: value("HUSHGATE_CONNECTION").map(str::to_owned),
             rules: value("HUSHGATE_RULES").map(Text::new),
             target_host: value("HUSHGATE_TARGET_HOST").map(str::to_owned),
             token_origin: value("HUSHGATE_TOKEN_ORIGIN").map(str::to_owned),
@@ -148,8 +169,16 @@ pub fn process_environment() -> Environment {
 }
 
 fn secrets_at(value: &str) -> SecretsAt {
-    match value.strip_prefix("file:") {
-        Some(path) => SecretsAt::File(PathBuf::from(path)),
-        None => SecretsAt::Environment,
+    match value.split_once(':') {
+        Some(("file", path)) => SecretsAt::File(PathBuf::from(path)),
+        Some(("vault", path)) => SecretsAt::Vault(PathBuf::from(path)),
+        _ => SecretsAt::Environment,
+    }
+}
+
+fn access_at(value: &str) -> AccessAt {
+    match check::store_name(value) {
+        Some(name) => AccessAt::Store(name.to_owned()),
+        None => AccessAt::Text(Text::new(value)),
     }
 }

@@ -4,6 +4,7 @@
 
 mod assemble;
 pub mod config;
+pub mod connection;
 pub mod logs;
 mod run;
 pub mod server;
@@ -11,7 +12,7 @@ pub mod store;
 
 pub use assemble::{BuiltIn, assemble};
 pub use mimalloc::MiMalloc;
-pub use run::{Prepared, prepare, run};
+pub use run::{Prepared, prepare, run, run_with};
 
 /// Makes the `main` of one source's function, from the source's folder under `rules/`.
 ///

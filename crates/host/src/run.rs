@@ -7,25 +7,28 @@ use std::sync::Arc;
 
 use hushgate_gateway::gateway::Gateway;
 use hushgate_gateway::inbound::Inbound;
-use hushgate_gateway::ports::SecretStore;
 use hushgate_gateway::refusal::Refusal;
 use hushgate_gateway::reply::Reply;
 use hushgate_gateway::request_id::RequestId;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assemble::{BuiltIn, assemble};
-use crate::config::{Config, ConfigError, Environment, SecretsAt, process_environment};
+use crate::config::{Config, ConfigError, Environment, process_environment};
 use crate::logs;
 use crate::server::{self, Answering, Handler, Limits};
-use crate::store::{EnvironmentStore, FileStore};
+use crate::store::open_store;
 
 /// Runs one function until it is told to stop; the whole `main` of its program.
 ///
 /// The variables of the process configure it. Problems are written to standard error, all at once,
 /// and end the process with code 1 before it answers anything.
 pub fn run(built_in: &'static BuiltIn) -> ExitCode {
-    let environment = process_environment();
-    match prepare(built_in, &environment).and_then(Prepared::serve_until_signal) {
+    run_with(built_in, &process_environment())
+}
+
+/// Like [`run`], configured by these variables.
+pub fn run_with(built_in: &BuiltIn, environment: &Environment) -> ExitCode {
+    match serve_until_signal(built_in, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problems) => {
             let mut out = std::io::stderr().lock();
@@ -49,7 +52,10 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Every problem found, as text for the operator.
-pub fn prepare(built_in: &BuiltIn, environment: &Environment) -> Result<Prepared, Vec<String>> {
+pub async fn prepare(
+    built_in: &BuiltIn,
+    environment: &Environment,
+) -> Result<Prepared, Vec<String>> {
     let config = Config::read(environment).map_err(|problems| texts(&problems))?;
     logs::start(&config.log);
     hushgate_gateway::panics::quiet();
@@ -58,7 +64,7 @@ pub fn prepare(built_in: &BuiltIn, environment: &Environment) -> Result<Prepared
     let address = SocketAddr::new(config.listen, config.port);
     let listener = server::bind(address)
         .map_err(|e| vec![format!("PORT: can't listen on {address}: {}", e.kind())])?;
-    let gateway = assemble(built_in, &config, environment, store)?;
+    let gateway = assemble(built_in, &config, environment, store).await?;
     let limits = Limits {
         body: config.max_request_bytes,
         in_flight: config.max_in_flight,
@@ -92,26 +98,28 @@ impl Prepared {
         tracing::info!("stopped");
         Ok(())
     }
+}
 
-    fn serve_until_signal(self) -> Result<(), Vec<String>> {
-        let threads = std::thread::available_parallelism()
-            .map_or(2, usize::from)
-            .clamp(2, 4);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
-            .max_blocking_threads(16)
-            .enable_all()
-            .build()
-            .map_err(|e| vec![format!("can't start threads: {}", e.kind())])?;
-        let served = runtime.block_on(async {
-            // Before anything says that the function is ready.
-            let stop = told_to_stop();
-            self.serve(stop).await
-        });
-        // What is still running had its time.
-        runtime.shutdown_background();
+fn serve_until_signal(built_in: &BuiltIn, environment: &Environment) -> Result<(), Vec<String>> {
+    let threads = std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .clamp(2, 4);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+        .map_err(|e| vec![format!("can't start threads: {}", e.kind())])?;
+    let served = runtime.block_on(async {
+        let prepared = prepare(built_in, environment).await?;
+        // Before anything says that the function is ready.
+        let stop = told_to_stop();
+        let served = prepared.serve(stop).await;
         served.map_err(|e| vec![format!("can't serve: {}", e.kind())])
-    }
+    });
+    // What is still running had its time.
+    runtime.shutdown_background();
+    served
 }
 
 impl Handler for Gateway {
@@ -126,19 +134,6 @@ impl Handler for Gateway {
 
 fn texts(problems: &[ConfigError]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
-}
-
-fn open_store(
-    config: &Config,
-    environment: &Environment,
-) -> Result<Arc<dyn SecretStore>, Vec<String>> {
-    match &config.secrets {
-        SecretsAt::Environment => Ok(Arc::new(EnvironmentStore::new(environment.clone()))),
-        SecretsAt::File(path) => match FileStore::open(path) {
-            Ok(store) => Ok(Arc::new(store)),
-            Err(error) => Err(vec![format!("HUSHGATE_SECRETS: {error}")]),
-        },
-    }
 }
 
 /// A future that completes at SIGTERM (how clouds and containers stop a process) or SIGINT.

@@ -1,14 +1,27 @@
-//! Secret stores of one machine: the environment and a file.
+//! Secret stores of one machine: the environment, a file, and an encrypted vault.
 
+mod admin;
+mod disk;
 mod file;
+mod lock_entry;
+mod open;
+pub mod testing;
 #[cfg(test)]
 mod tests;
+pub mod vault;
+mod view;
 
 use hushgate_gateway::ports::{PortFuture, Secret, SecretStore, StoreError};
 
 use crate::config::Environment;
 
+pub use admin::{AdminStore, Change, SaveError, entry};
+pub use disk::DiskError;
 pub use file::{FileError, FileStore};
+pub(crate) use open::handed_keys;
+pub use open::{PhraseError, open_store, pass_phrase};
+pub use vault::Vault;
+pub use view::ConnectionView;
 
 /// Secrets in environment variables of their own names. Can't be written.
 pub struct EnvironmentStore(Environment);
@@ -29,4 +42,12 @@ impl SecretStore for EnvironmentStore {
     fn write<'a>(&'a self, name: &'a str, _: Secret) -> PortFuture<'a, Result<(), StoreError>> {
         Box::pin(async move { Err(StoreError::ReadOnly(name.to_owned())) })
     }
+}
+
+/// Runs work that waits for the disk where it keeps no other call from going on.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| StoreError::Unavailable("the work on a file was interrupted".to_owned()))
 }

@@ -1,7 +1,14 @@
 //! A function's start: what stops it, with which words, and that it answers when nothing does.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is missing"
+)]
+
 use std::collections::BTreeMap;
 
+use hushgate_gateway::ports::Secret;
+use hushgate_host::store::vault::{Lock, Vault};
 use hushgate_host::{BuiltIn, prepare};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
@@ -57,51 +64,52 @@ fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// The problems that stop a start.
-fn problems(pairs: &[(&str, &str)]) -> String {
-    match prepare(&SAMPLE, &environment(pairs)) {
+async fn problems(pairs: &[(&str, &str)]) -> String {
+    match prepare(&SAMPLE, &environment(pairs)).await {
         Ok(_) => String::new(),
         Err(problems) => problems.join("\n"),
     }
 }
 
-#[test]
-fn wrong_rules_stop_the_start_and_are_never_replaced_by_the_built_in_ones() {
+#[tokio::test]
+async fn wrong_rules_stop_the_start_and_are_never_replaced_by_the_built_in_ones() {
     let broken = "endpoints:\n  - pathTemplate: /v1/users\n    allowedMethds: [GET]\n";
-    let told = problems(&[("HUSHGATE_RULES", broken)]);
+    let told = problems(&[("HUSHGATE_RULES", broken)]).await;
     assert!(
         told.contains("allowedMethds") && told.contains("inline:3:"),
         "{told}"
     );
-    let told = problems(&[("HUSHGATE_RULES", "/no/such/rules.yaml")]);
+    let told = problems(&[("HUSHGATE_RULES", "/no/such/rules.yaml")]).await;
     assert!(told.contains("HUSHGATE_RULES"), "{told}");
 }
 
-#[test]
-fn policy_and_rules_are_told_together() {
+#[tokio::test]
+async fn policy_and_rules_are_told_together() {
     let told = problems(&[
         ("HUSHGATE_RULES", "endpoints:\n  - nonsense: 1\n"),
         ("HUSHGATE_ACCESS", "clients:\n  - nonsense: 1\n"),
-    ]);
+    ])
+    .await;
     assert!(
         told.contains("HUSHGATE_ACCESS") && told.matches("nonsense").count() >= 2,
         "{told}"
     );
 }
 
-#[test]
-fn a_host_that_is_not_the_source_s_stops_the_start() {
-    let told = problems(&[("HUSHGATE_TARGET_HOST", "evil.example.org")]);
+#[tokio::test]
+async fn a_host_that_is_not_the_source_s_stops_the_start() {
+    let told = problems(&[("HUSHGATE_TARGET_HOST", "evil.example.org")]).await;
     assert!(
         told.contains("HUSHGATE_TARGET_HOST") && told.contains("*.example.com"),
         "{told}"
     );
-    let told = problems(&[("HUSHGATE_TARGET_HOST", "")]);
+    let told = problems(&[("HUSHGATE_TARGET_HOST", "")]).await;
     assert!(told.contains("HUSHGATE_TARGET_HOST is missing"), "{told}");
 }
 
 #[tokio::test]
 async fn answers_over_http_1_and_2_and_stops_when_told() {
-    let prepared = prepare(&SAMPLE, &environment(&[])).unwrap();
+    let prepared = prepare(&SAMPLE, &environment(&[])).await.unwrap();
     let address = prepared.address().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(prepared.serve(async {
@@ -128,4 +136,136 @@ async fn answers_over_http_1_and_2_and_stops_when_told() {
     drop(stream);
     stop.send(()).unwrap();
     serving.await.unwrap().unwrap();
+}
+
+struct Secrets(std::path::PathBuf);
+
+impl Secrets {
+    fn new(name: &str, text: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path =
+            std::env::temp_dir().join(format!("hushgate-start-{name}-{}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        Self(path)
+    }
+
+    fn at(&self) -> String {
+        format!("file:{}", self.0.display())
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn the_policy_in_the_store_is_read_at_start_and_nothing_takes_its_place() {
+    let text = |policy: &str| serde_json::json!({"ACCESS_POLICY": policy}).to_string();
+    let good = Secrets::new("policy", &text(POLICY));
+    let access = ("HUSHGATE_ACCESS", "store:ACCESS_POLICY");
+    assert_eq!(
+        problems(&[access, ("HUSHGATE_SECRETS", &good.at())]).await,
+        ""
+    );
+    let told = problems(&[
+        ("HUSHGATE_ACCESS", "store:OTHER"),
+        ("HUSHGATE_SECRETS", &good.at()),
+    ])
+    .await;
+    assert!(
+        told.contains("there is no `OTHER` in the secret store"),
+        "{told}"
+    );
+    let wrong = Secrets::new("policy-wrong", &text("clients:\n  - nonsense: geheim\n"));
+    let told = problems(&[access, ("HUSHGATE_SECRETS", &wrong.at())]).await;
+    assert!(told.contains("store:ACCESS_POLICY:2:"), "{told}");
+    for bad in ["store:", "store:../x", "store:a/b"] {
+        let told = problems(&[("HUSHGATE_ACCESS", bad)]).await;
+        assert!(told.contains("HUSHGATE_ACCESS"), "{bad}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_gives_its_host_and_must_serve_the_source() {
+    let record = |serves: &str| {
+        let record = format!(
+            "{{\"id\":\"acme\",\"source\":\"sample\",\"serves\":[{serves}],\"target_host\":\"acme.example.com\",\"created\":1,\"authorized\":1}}"
+        );
+        serde_json::json!({"connections/acme/connection": record}).to_string()
+    };
+    let start = async |text: &str, host: &str| {
+        let secrets = Secrets::new("connection", text);
+        problems(&[
+            ("HUSHGATE_SECRETS", &secrets.at()),
+            ("HUSHGATE_CONNECTION", "acme"),
+            ("HUSHGATE_TARGET_HOST", host),
+        ])
+        .await
+    };
+    assert_eq!(start(&record("\"sample\""), "").await, "");
+    let told = start(&record("\"other\",\"third\""), "").await;
+    assert!(
+        told.contains("connection acme serves other, third, not sample"),
+        "{told}"
+    );
+    let told = start("{\"connections/acme/connection\":\"{geheim\"}", "").await;
+    assert!(
+        told.contains("HUSHGATE_CONNECTION") && !told.contains("geheim"),
+        "{told}"
+    );
+    // Without a record its fields are used, and the host comes from the configuration.
+    assert_eq!(start("{}", "acme.example.com").await, "");
+    let told = start("{}", "").await;
+    assert!(told.contains("HUSHGATE_TARGET_HOST is missing"), "{told}");
+    let told = problems(&[("HUSHGATE_CONNECTION", "Acme/..")]).await;
+    assert!(told.contains("not the id of a connection"), "{told}");
+}
+
+#[tokio::test]
+async fn a_locked_vault_stops_the_start_with_what_to_set() {
+    let folder = std::env::temp_dir().join(format!("hushgate-start-vault-{}", std::process::id()));
+    let lock = Lock::pass_phrase(10_000).unwrap();
+    let key = lock.stretch(&Secret::new("a phrase")).unwrap();
+    let vault = Vault::create(&folder, lock, &key).unwrap();
+    let keys = vault.keys_of(&["deployment".to_owned()]).unwrap();
+    let phrase = Secrets::new("phrase", "a phrase\n");
+    let wrong = Secrets::new("phrase-wrong", "another phrase\n");
+    let at = format!("vault:{}", folder.display());
+    let start = async |pairs: &[(&str, &str)]| {
+        let all: Vec<_> = [("HUSHGATE_SECRETS", at.as_str())]
+            .iter()
+            .chain(pairs)
+            .copied()
+            .collect();
+        problems(&all).await
+    };
+    let told = start(&[]).await;
+    assert!(
+        told.contains("HUSHGATE_VAULT_KEYS") && told.contains("HUSHGATE_VAULT_PASSPHRASE_FILE"),
+        "{told}"
+    );
+    let phrase_file = |secrets: &Secrets| secrets.0.display().to_string();
+    assert_eq!(
+        start(&[("HUSHGATE_VAULT_PASSPHRASE_FILE", &phrase_file(&phrase))]).await,
+        ""
+    );
+    let told = start(&[("HUSHGATE_VAULT_PASSPHRASE_FILE", &phrase_file(&wrong))]).await;
+    assert!(told.contains("vault-pass-phrase-wrong"), "{told}");
+    assert_eq!(start(&[("HUSHGATE_VAULT_KEYS", &keys.text())]).await, "");
+    let file = Secrets::new("keys", &keys.text());
+    assert_eq!(
+        start(&[("HUSHGATE_VAULT_KEYS", &phrase_file(&file))]).await,
+        ""
+    );
+    let told = start(&[("HUSHGATE_VAULT_KEYS", "deployment=geheim")]).await;
+    assert!(
+        told.contains("HUSHGATE_VAULT_KEYS") && !told.contains("geheim"),
+        "{told}"
+    );
+    let told = problems(&[("HUSHGATE_VAULT_KEYS", &keys.text())]).await;
+    assert!(told.contains("HUSHGATE_SECRETS names no vault"), "{told}");
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -44,7 +44,7 @@ impl World {
             source_yaml: built_in.declared()?.source,
             rules_yaml: built_in.rules,
         };
-        let prepared = match prepare(&function, &environment) {
+        let prepared = match prepare(&function, &environment).await {
             Ok(prepared) => prepared,
             Err(problems) => bail!("the function does not start: {}", problems.join("; ")),
         };

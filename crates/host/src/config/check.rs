@@ -3,11 +3,14 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use hushgate_gateway::ports::Secret;
 use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization};
 
 use super::text::Text;
 use super::variables::{VARIABLES, value};
 use super::{ConfigError, Environment};
+use crate::store::vault::{Vault, compartment_of, is_connection_id};
+use crate::store::{handed_keys, pass_phrase};
 
 /// What is wrong with a value, without the value.
 pub(super) type Verdict = Result<(), String>;
@@ -64,6 +67,12 @@ pub(super) fn listen(value: &str, _: &Environment) -> Verdict {
 }
 
 pub(super) fn access(value: &str, _: &Environment) -> Verdict {
+    if let Some(name) = store_name(value) {
+        return match compartment_of(name) {
+            Ok(_) => Ok(()),
+            Err(_) => Err("not a name of a secret".to_owned()),
+        };
+    }
     Text::new(value)
         .read_plain()
         .map(|_| ())
@@ -83,7 +92,44 @@ pub(super) fn secrets(value: &str, _: &Environment) -> Verdict {
         Some(("file", path)) if !path.is_empty() => crate::store::FileStore::open(Path::new(path))
             .map(|_| ())
             .map_err(|e| e.to_string()),
+        Some(("vault", folder)) if !folder.is_empty() => Vault::lock_of(Path::new(folder))
+            .map(|_| ())
+            .map_err(|e| e.to_string()),
         _ => Err("not a store of this host".to_owned()),
+    }
+}
+
+/// The name in `store:NAME`.
+pub(super) fn store_name(value: &str) -> Option<&str> {
+    let name = value.strip_prefix("store:")?;
+    // A policy whose first key is `store` is inline, and refused as such.
+    (!name.contains([' ', '\n'])).then_some(name)
+}
+
+pub(super) fn vault_keys(value: &str, environment: &Environment) -> Verdict {
+    needs_vault(environment)?;
+    handed_keys(&Secret::new(value)).map(|_| ())
+}
+
+pub(super) fn vault_pass_phrase_file(path: &str, environment: &Environment) -> Verdict {
+    needs_vault(environment)?;
+    pass_phrase(Path::new(path))
+        .map(|_| ())
+        .map_err(|e| e.to_string())
+}
+
+fn needs_vault(environment: &Environment) -> Verdict {
+    match value(environment, "HUSHGATE_SECRETS") {
+        Some(at) if at.starts_with("vault:") => Ok(()),
+        _ => Err("HUSHGATE_SECRETS names no vault".to_owned()),
+    }
+}
+
+pub(super) fn connection(value: &str, _: &Environment) -> Verdict {
+    if is_connection_id(value) {
+        Ok(())
+    } else {
+        Err("not the id of a connection".to_owned())
     }
 }
 

@@ -65,6 +65,9 @@ Secrets are read from the store that `HUSHGATE_SECRETS` names, under the names t
 A secrets file is a JSON object of texts, or lines `NAME=value`. It must belong to the user the function runs as and be closed to
 everybody else (mode 0600). When a source gives a new refresh token, the file is replaced in one step and flushed to the disk first.
 
+A vault is a folder (mode 0700) of encrypted files: one for each connection and one, `deployment`, for all other secrets. `hushgate vault`
+makes one and prints the keys of single files, so that a function can open its own and no other.
+
 ## What a function answers without a token
 
 `GET /healthz` answers `ok`, and a request with `X-Hushgate-Health-Check` answers `{\"status\":\"up\"}`. Both say only that the

@@ -2,8 +2,9 @@
 
 use super::Environment;
 use super::check::{
-    Verdict, access, canonicalization, compat, count, domains, host, listen, log, loopback, port,
-    rules, seconds, secrets, size, tls, token_origin,
+    Verdict, access, canonicalization, compat, connection, count, domains, host, listen, log,
+    loopback, port, rules, seconds, secrets, size, tls, token_origin, vault_keys,
+    vault_pass_phrase_file,
 };
 
 /// One variable: what it means and what it may be.
@@ -38,16 +39,37 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "HUSHGATE_ACCESS",
         meaning: "The access policy: who may call. Not set: every call is refused.",
-        allowed: "the path of a YAML file, or the YAML itself (recognized by a line break or a `:` followed by a space)",
+        allowed: "the path of a YAML file, the YAML itself (recognized by a line break or a `:` followed by a space), or `store:NAME`: the entry of that name in the secret store, read at start",
         default: None,
         check: access,
     },
     Variable {
         name: "HUSHGATE_SECRETS",
-        meaning: "Where secrets are: in variables of their own names, or in a file (JSON object or `NAME=value` lines, mode 0600) which is also written when a source rotates a token.",
-        allowed: "`env`, `file:PATH`",
+        meaning: "Where secrets are: in variables of their own names, in a file (JSON object or `NAME=value` lines, mode 0600), or in a vault (a folder of encrypted files). File and vault are also written when a source rotates a token.",
+        allowed: "`env`, `file:PATH`, `vault:FOLDER`",
         default: Some("env"),
         check: secrets,
+    },
+    Variable {
+        name: "HUSHGATE_VAULT_KEYS",
+        meaning: "The keys of the vault's compartments that this function may open: its connection's and `deployment`. Others stay closed to it.",
+        allowed: "what `hushgate vault keys` prints, or the path of a file (mode 0600) with it; only with `HUSHGATE_SECRETS=vault:FOLDER`",
+        default: None,
+        check: vault_keys,
+    },
+    Variable {
+        name: "HUSHGATE_VAULT_PASSPHRASE_FILE",
+        meaning: "The pass phrase that opens the whole vault; for the `hushgate` command, and for functions that are not given single keys.",
+        allowed: "the path of a file (mode 0600); only with `HUSHGATE_SECRETS=vault:FOLDER`",
+        default: None,
+        check: vault_pass_phrase_file,
+    },
+    Variable {
+        name: "HUSHGATE_CONNECTION",
+        meaning: "The connection the source is reached with: its fields are read under `connections/ID/` in the secret store, and its settings and host are used where no variable gives them. Not set: fields under their bare names.",
+        allowed: "the id of a connection, as `hushgate connection list` shows it",
+        default: None,
+        check: connection,
     },
     Variable {
         name: "HUSHGATE_RULES",

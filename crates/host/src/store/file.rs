@@ -1,14 +1,17 @@
 //! A file of secrets that only its owner can read, replaced in one step.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use hushgate_gateway::ports::{PortFuture, Secret, SecretStore, StoreError};
+use hushgate_gateway::ports::{Locked, PortFuture, Secret, SecretStore, StoreError};
 use zeroize::Zeroizing;
+
+use super::admin::{AdminStore, Change, SaveError, entry};
+use super::disk::{self, DiskError, Guard, Stamp};
+use super::vault::is_connection_id;
+use super::{blocking, lock_entry};
 
 /// Largest secrets file, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -16,8 +19,12 @@ const LARGEST: u64 = 1 << 20;
 /// Secrets in a file: a JSON object of texts, or lines `NAME=value`.
 ///
 /// The file is read again when it changed, so that a rotated secret is taken up without a restart.
+/// Several processes may write it: each change starts from the newest content.
+#[derive(Debug, Clone)]
+pub struct FileStore(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct FileStore {
+struct Inner {
     path: PathBuf,
     held: Mutex<Held>,
 }
@@ -25,18 +32,26 @@ pub struct FileStore {
 /// Why a secrets file can't be used. Never carries a value.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The file can't be opened, read or written.
-    #[error("the secrets file can't be {0}: {1}")]
-    Io(&'static str, std::io::ErrorKind),
-    /// Others than the owner may read it.
-    #[error("the secrets file is open to other users (mode {0:o}); run `chmod 600` on it")]
-    Open(u32),
-    /// It is not a regular file.
-    #[error("the secrets file is not a regular file")]
-    NotAFile,
+    /// It can't be opened, read or written, or others may.
+    #[error("the secrets file {0}")]
+    Disk(#[from] DiskError),
     /// It can't be parsed.
     #[error("the secrets file is neither a JSON object of texts nor lines `NAME=value`{0}")]
     Malformed(String),
+    /// A name that a file of lines can't hold.
+    #[error("`{0}` is no name for a line of the secrets file")]
+    Name(String),
+}
+
+impl FileError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Disk(error) => error.code(),
+            Self::Malformed(_) => "store-malformed",
+            Self::Name(_) => "store-name-invalid",
+        }
+    }
 }
 
 type Entries = BTreeMap<String, Secret>;
@@ -48,106 +63,209 @@ struct Held {
     json: bool,
 }
 
-/// What tells that a file changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    seconds: i64,
-    nanoseconds: i64,
-    size: u64,
-}
-
 impl FileStore {
     /// Opens a secrets file and reads it once.
     ///
     /// # Errors
     /// When it can't be read, is open to others, or is malformed.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             held: Mutex::new(load(path)?),
-        })
+        })))
     }
 
-    fn lookup(&self, name: &str) -> Result<Option<Secret>, FileError> {
+    fn run<'a, T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, FileError> + Send + 'static,
+    ) -> PortFuture<'a, Result<T, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            blocking(move || work(&inner))
+                .await?
+                .map_err(|e| StoreError::Unavailable(format!("{e} ({})", e.code())))
+        })
+    }
+}
+
+impl Inner {
+    fn read(&self, name: &str) -> Result<Option<Secret>, FileError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        self.refresh(&mut held)?;
+        if Stamp::of(&self.path)? != held.stamp {
+            *held = load(&self.path)?;
+        }
         Ok(held.entries.get(name).cloned())
     }
 
-    fn save(&self, name: &str, value: Secret) -> Result<(), FileError> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        // Others may have written since, such as an operator who stored a new secret.
-        self.refresh(&mut held)?;
-        let mut entries = held.entries.clone();
-        entries.insert(name.to_owned(), value);
-        replace(&self.path, &render(&entries, held.json))?;
-        held.stamp =
-            stamp(&std::fs::metadata(&self.path).map_err(|e| FileError::Io("read", e.kind()))?);
-        held.entries = entries;
-        Ok(())
+    fn read_newest(&self, name: &str) -> Result<Option<Secret>, FileError> {
+        let newest = load(&self.path)?;
+        let value = newest.entries.get(name).cloned();
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = newest;
+        Ok(value)
     }
 
-    fn refresh(&self, held: &mut Held) -> Result<(), FileError> {
-        let metadata =
-            std::fs::metadata(&self.path).map_err(|e| FileError::Io("read", e.kind()))?;
-        if stamp(&metadata) != held.stamp {
-            *held = load(&self.path)?;
+    /// Changes the entries while no other process writes; `change` says whether it did.
+    fn change<T>(&self, change: impl FnOnce(&mut Entries) -> (T, bool)) -> Result<T, FileError> {
+        let guard = Guard::wait(&self.path)?;
+        // Others may have written since, such as an operator who stored a new secret.
+        let mut newest = load(&self.path)?;
+        let (result, changed) = change(&mut newest.entries);
+        if changed {
+            disk::replace(&self.path, render(&newest.entries, newest.json)?.as_bytes())?;
+            newest.stamp = Stamp::of(&self.path)?;
         }
-        Ok(())
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = newest;
+        drop(guard);
+        Ok(result)
     }
 }
 
 impl SecretStore for FileStore {
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
-        let found = self
-            .lookup(name)
-            .map_err(|e| StoreError::Unavailable(e.to_string()));
-        Box::pin(async move { found })
+        let name = name.to_owned();
+        self.run(move |inner| inner.read(&name))
+    }
+
+    fn read_newest<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
+        let name = name.to_owned();
+        self.run(move |inner| inner.read_newest(&name))
     }
 
     fn write<'a>(&'a self, name: &'a str, value: Secret) -> PortFuture<'a, Result<(), StoreError>> {
-        let saved = self
-            .save(name, value)
-            .map_err(|e| StoreError::Unavailable(e.to_string()));
-        Box::pin(async move { saved })
+        let name = name.to_owned();
+        self.run(move |inner| {
+            inner.change(|entries| {
+                entries.insert(name, value);
+                ((), true)
+            })
+        })
     }
+
+    fn remove<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+        let name = name.to_owned();
+        self.run(move |inner| inner.change(|entries| ((), entries.remove(&name).is_some())))
+    }
+
+    fn lock<'a>(
+        &'a self,
+        name: &'a str,
+        owner: &'a str,
+        ttl: Duration,
+    ) -> PortFuture<'a, Result<Locked, StoreError>> {
+        let (name, owner) = (name.to_owned(), owner.to_owned());
+        self.run(move |inner| {
+            inner.change(|entries| {
+                let now = SystemTime::now();
+                match lock_entry::acquire(entries.get(&name), &owner, ttl, now) {
+                    Some(entry) => {
+                        entries.insert(name, entry);
+                        (Locked::Acquired, true)
+                    }
+                    None => (Locked::Held, false),
+                }
+            })
+        })
+    }
+
+    fn unlock<'a>(
+        &'a self,
+        name: &'a str,
+        owner: &'a str,
+    ) -> PortFuture<'a, Result<(), StoreError>> {
+        let (name, owner) = (name.to_owned(), owner.to_owned());
+        self.run(move |inner| {
+            inner.change(|entries| {
+                let own = entries
+                    .get(&name)
+                    .is_some_and(|e| lock_entry::is_of(e, &owner));
+                ((), own && entries.remove(&name).is_some())
+            })
+        })
+    }
+}
+
+impl AdminStore for FileStore {
+    fn connections(&self) -> PortFuture<'_, Result<Vec<String>, StoreError>> {
+        self.run(|inner| {
+            let newest = load(&inner.path)?;
+            let mut ids: Vec<String> = newest
+                .entries
+                .keys()
+                .filter_map(|name| name.strip_prefix("connections/")?.split_once('/'))
+                .map(|(id, _)| id.to_owned())
+                .filter(|id| is_connection_id(id))
+                .collect();
+            ids.dedup();
+            Ok(ids)
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        id: &'a str,
+        is_new: bool,
+        changes: Vec<Change>,
+    ) -> PortFuture<'a, Result<(), SaveError>> {
+        let owned = id.to_owned();
+        let saved = self.run(move |inner| {
+            inner.change(|entries| {
+                if is_new && has_entries(entries, &owned) {
+                    return (false, false);
+                }
+                for (field, value) in changes {
+                    let name = entry(&owned, &field);
+                    match value {
+                        Some(value) => entries.insert(name, value),
+                        None => entries.remove(&name),
+                    };
+                }
+                (true, true)
+            })
+        });
+        Box::pin(async move {
+            if saved.await? {
+                Ok(())
+            } else {
+                Err(SaveError::Exists(id.to_owned()))
+            }
+        })
+    }
+
+    fn forget<'a>(&'a self, id: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+        let prefix = entry(id, "");
+        self.run(move |inner| {
+            inner.change(|entries| {
+                let before = entries.len();
+                entries.retain(|name, _| !name.starts_with(&prefix));
+                ((), entries.len() != before)
+            })
+        })
+    }
+}
+
+fn has_entries(entries: &Entries, id: &str) -> bool {
+    let prefix = entry(id, "");
+    entries.keys().any(|name| name.starts_with(&prefix))
 }
 
 fn load(path: &Path) -> Result<Held, FileError> {
-    let io = |e: std::io::Error| FileError::Io("read", e.kind());
-    let file = File::open(path).map_err(io)?;
-    // Asked of the opened file, so that it can't be exchanged between check and reading.
-    let metadata = file.metadata().map_err(io)?;
-    if !metadata.is_file() {
-        return Err(FileError::NotAFile);
-    }
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(FileError::Open(mode));
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.take(LARGEST).read_to_string(&mut text).map_err(io)?;
+    let (bytes, stamp) = disk::read(path, LARGEST)?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| FileError::Malformed(" (not UTF-8)".to_owned()))?;
     let json = text.trim_start().starts_with('{');
     let entries = if json {
-        parse_json(&text)?
+        parse_json(text)?
     } else {
-        parse_lines(&text)?
+        parse_lines(text)?
     };
     Ok(Held {
         entries,
-        stamp: stamp(&metadata),
+        stamp,
         json,
     })
-}
-
-fn stamp(metadata: &std::fs::Metadata) -> Stamp {
-    Stamp {
-        inode: metadata.ino(),
-        seconds: metadata.mtime(),
-        nanoseconds: metadata.mtime_nsec(),
-        size: metadata.size(),
-    }
 }
 
 fn parse_json(text: &str) -> Result<Entries, FileError> {
@@ -173,17 +291,20 @@ fn parse_lines(text: &str) -> Result<Entries, FileError> {
             .strip_prefix("export ")
             .unwrap_or(name.trim())
             .trim();
-        let plain = !name.is_empty()
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_-./".contains(&b));
-        if !plain || entries.contains_key(name) {
+        if !is_line_name(name) || entries.contains_key(name) {
             return Err(malformed());
         }
         let value = unquote(value.trim()).ok_or_else(malformed)?;
         entries.insert(name.to_owned(), Secret::new(value));
     }
     Ok(entries)
+}
+
+fn is_line_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-./".contains(&b))
 }
 
 /// A value without its quotes. In double quotes, `\n`, `\"` and `\\` stand for themselves, so that a
@@ -211,16 +332,21 @@ fn unquote(value: &str) -> Option<String> {
     Some(plain)
 }
 
-fn render(entries: &Entries, json: bool) -> Zeroizing<String> {
+fn render(entries: &Entries, json: bool) -> Result<Zeroizing<String>, FileError> {
     if json {
         let map: serde_json::Map<String, serde_json::Value> = entries
             .iter()
             .map(|(name, value)| (name.clone(), value.reveal().into()))
             .collect();
-        return Zeroizing::new(format!("{:#}\n", serde_json::Value::Object(map)));
+        let text = format!("{:#}\n", serde_json::Value::Object(map));
+        return Ok(Zeroizing::new(text));
     }
     let mut text = Zeroizing::new(String::new());
     for (name, value) in entries {
+        // What can't be read again must not be written.
+        if !is_line_name(name) {
+            return Err(FileError::Name(name.clone()));
+        }
         let quoted = value
             .reveal()
             .replace('\\', "\\\\")
@@ -230,34 +356,5 @@ fn render(entries: &Entries, json: bool) -> Zeroizing<String> {
             text.push_str(part);
         }
     }
-    text
-}
-
-/// Writes a new file beside the old one, flushes it, puts it in place, and flushes the directory: a
-/// crash leaves either the old or the new content.
-fn replace(path: &Path, text: &str) -> Result<(), FileError> {
-    let io = |e: std::io::Error| FileError::Io("written", e.kind());
-    let real = std::fs::canonicalize(path).map_err(io)?;
-    let directory = real.parent().unwrap_or(Path::new("/"));
-    let name = real.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = directory.join(format!(".{name}.{}.new", std::process::id()));
-    let written = write_flushed(&temporary, text).and_then(|()| std::fs::rename(&temporary, &real));
-    if let Err(error) = written {
-        // The first error counts; a left-over file is closed to others anyway.
-        let _ = std::fs::remove_file(&temporary);
-        return Err(io(error));
-    }
-    File::open(directory).and_then(|d| d.sync_all()).map_err(io)
-}
-
-fn write_flushed(path: &Path, text: &str) -> std::io::Result<()> {
-    let _ = std::fs::remove_file(path);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    Ok(text)
 }

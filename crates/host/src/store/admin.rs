@@ -1,0 +1,48 @@
+//! What setting up connections needs of a store beside reading and writing single secrets.
+
+use hushgate_gateway::ports::{PortFuture, Secret, SecretStore, StoreError};
+
+/// A change of one entry of a connection: its field, and its new value or none to take it away.
+pub type Change = (String, Option<Secret>);
+
+/// A store in which connections are set up.
+pub trait AdminStore: SecretStore {
+    /// The ids of all connections, in order.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn connections(&self) -> PortFuture<'_, Result<Vec<String>, StoreError>>;
+
+    /// Changes entries of one connection, all of them or none.
+    ///
+    /// # Errors
+    /// [`SaveError::Exists`] when `is_new` and the connection has entries already.
+    fn save<'a>(
+        &'a self,
+        id: &'a str,
+        is_new: bool,
+        changes: Vec<Change>,
+    ) -> PortFuture<'a, Result<(), SaveError>>;
+
+    /// Takes all entries of a connection away. It is fine if there are none.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    fn forget<'a>(&'a self, id: &'a str) -> PortFuture<'a, Result<(), StoreError>>;
+}
+
+/// Why a connection could not be saved. Nothing of it was then.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// There is one of this id.
+    #[error("there is a connection `{0}` already")]
+    Exists(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The name in the store of a connection's entry.
+pub fn entry(id: &str, field: &str) -> String {
+    format!("connections/{id}/{field}")
+}
