@@ -1,0 +1,3 @@
+//! `hushgate connection`: links from this deployment to accounts at sources.
+
+pub mod web;

@@ -1,0 +1,161 @@
+//! The page on this machine that sets up a connection: `--web`.
+//!
+//! The command serves it on 127.0.0.1 for one browser. The link it prints opens the session once and
+//! is exchanged for a cookie at once; after that nothing secret is in an address. The pages are HTML
+//! and a style sheet without any script. Values go from the form to the [`Flow`] and are never
+//! written into a page again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::print;
+
+mod answer;
+mod flow;
+mod form;
+mod guard;
+mod html;
+mod keys;
+mod open;
+mod page;
+mod routes;
+mod server;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use flow::{
+    Answers, Begun, Button, Choice, Connected, Device, Doing, Face, Flow, Input, InputKind, Problem,
+};
+
+use guard::Place;
+use keys::Key;
+use routes::{Limits, Site};
+use session::{End, Session};
+
+/// Where vendors send the browser back to; the same at every start, because vendors ask for it
+/// beforehand.
+pub const CALLBACK: &str = "/callback";
+
+/// How long the last page's style sheet may take to be fetched.
+const LAST_FILES: Duration = Duration::from_secs(2);
+/// How long the last page may take to be fetched.
+const LAST_PAGE: Duration = Duration::from_mins(1);
+
+/// How the page is served.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0: any free one.
+    pub port: u16,
+    /// Whether the vendor returns to `localhost` instead of `127.0.0.1`, as some vendors ask for.
+    pub localhost: bool,
+    /// How long the command waits for the setup to end.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            localhost: false,
+            patience: Duration::from_mins(30),
+        }
+    }
+}
+
+/// The page, listening and not yet serving.
+pub struct Web {
+    listener: tokio::net::TcpListener,
+    site: Arc<Site>,
+    link: String,
+    patience: Duration,
+}
+
+impl Web {
+    /// Listens on 127.0.0.1.
+    ///
+    /// # Errors
+    /// When the port can't be had.
+    pub async fn prepare(flow: Arc<dyn Flow>, options: &Options) -> anyhow::Result<Self> {
+        Self::within(flow, options, Limits::default()).await
+    }
+
+    async fn within(
+        flow: Arc<dyn Flow>,
+        options: &Options,
+        limits: Limits,
+    ) -> anyhow::Result<Self> {
+        let listener = server::listen(options.port)
+            .await
+            .with_context(|| match options.port {
+                0 => "can't listen on 127.0.0.1".to_owned(),
+                port => format!("can't listen on port {port} of 127.0.0.1; is it in use?"),
+            })?;
+        let place = Place {
+            port: listener.local_addr()?.port(),
+        };
+        let pass = Key::fresh()?;
+        let link = format!("{}{}{}", place.origin(), page::ENTER, pass.reveal());
+        let host = if options.localhost {
+            "localhost"
+        } else {
+            "127.0.0.1"
+        };
+        let redirect = format!("http://{host}:{}{CALLBACK}", place.port);
+        let site = Site {
+            place,
+            session: Arc::new(Session::new(flow, pass, Key::fresh()?, redirect)),
+            base: format!("/{}/", Key::fresh()?.reveal()),
+            limits,
+            on_reuse,
+        };
+        Ok(Self {
+            listener,
+            site: Arc::new(site),
+            link,
+            patience: options.patience,
+        })
+    }
+
+    /// The link that opens the session, once. It is a secret until then.
+    pub fn link(&self) -> &str {
+        &self.link
+    }
+
+    /// Opens the link in the browser, if there is one to be opened.
+    pub fn open(&self) {
+        open::in_browser(&self.link);
+    }
+
+    /// Serves until the setup ended and the page has told so.
+    ///
+    /// # Errors
+    /// When the setup was cancelled in the page, or did not end in time.
+    pub async fn run(self) -> anyhow::Result<Connected> {
+        let session = Arc::clone(&self.site.session);
+        let mut end = None;
+        let stop = async {
+            end = session.ended(self.patience).await;
+            if end.is_some() {
+                // A browser that went away is not waited for.
+                let _ = tokio::time::timeout(LAST_PAGE, session.told()).await;
+                tokio::time::sleep(LAST_FILES).await;
+            }
+        };
+        server::serve(self.listener, Arc::clone(&self.site), stop).await;
+        match end {
+            Some(End::Connected(connected)) => Ok(connected),
+            Some(End::Cancelled) => bail!("the setup was cancelled in the page; nothing was kept"),
+            None => bail!("nobody finished the setup in the page in time; nothing was kept"),
+        }
+    }
+}
+
+/// Somebody has the link from this terminal and came second; or first, and this is the rightful one.
+fn on_reuse() {
+    print::note(
+        "the link was opened a second time and refused; if the first time was not you, press Ctrl-C and start again",
+    );
+}

@@ -1,0 +1,84 @@
+//! The HTTP server on 127.0.0.1.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use super::routes::Site;
+
+/// Most connections at once; a browser opens six.
+const CONNECTIONS: usize = 64;
+/// Most bytes of a request's head.
+const HEAD: usize = 16 << 10;
+/// The time for running answers to end.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Listens on 127.0.0.1; port 0 is any free one.
+///
+/// # Errors
+/// When the port can't be had.
+pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+}
+
+/// Serves until `stop` completes.
+pub(super) async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Future<Output = ()>) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = async {
+            let permit = Arc::clone(&connections).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut stop => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors, most likely; wait for some to be closed.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let connection = connect(stream, Arc::clone(&site), &graceful);
+        tokio::spawn(async move {
+            connection.await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    // The error says only that time ran out.
+    let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+}
+
+fn connect(
+    stream: TcpStream,
+    site: Arc<Site>,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + 'static {
+    let _ = stream.set_nodelay(true);
+    let head_time = site.limits.head_time;
+    let service = service_fn(move |request| {
+        let site = Arc::clone(&site);
+        async move { Ok::<_, Infallible>(site.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_time)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let watched = graceful.watch(connection);
+    async move {
+        // A broken connection is the browser's affair.
+        let _ = watched.await;
+    }
+}
