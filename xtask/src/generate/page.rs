@@ -1,9 +1,11 @@
 //! `docs/sources.md`: all sources in one table, from their declarations.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Context;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::chore::root;
 
@@ -40,6 +42,10 @@ struct Auth {
     #[serde(rename = "type")]
     kind: String,
     grant: Option<String>,
+    family: Option<String>,
+    authorization: Option<IgnoredAny>,
+    device: Option<IgnoredAny>,
+    refresh_token: Option<String>,
     send: Option<Send>,
     #[serde(default)]
     fields: Vec<Field>,
@@ -71,6 +77,7 @@ pub(super) fn page(declared: &[String], with_rules: &[String]) -> anyhow::Result
         declared.len(),
         with_rules.len()
     );
+    let mut families: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for id in declared {
         let rules = if with_rules.contains(id) {
             "yes"
@@ -85,13 +92,20 @@ pub(super) fn page(declared: &[String], with_rules: &[String]) -> anyhow::Result
             declaration.categories.join(", "),
             host(&declaration),
             authentication(&declaration.auth),
-            needed(&declaration.auth.fields)
+            needed(&declaration.auth)
         );
+        if let Some(family) = declaration.auth.family {
+            families.entry(family).or_default().push(format!("`{id}`"));
+        }
     }
     text.push_str(
         "\n*Needed* names the fields without which no connection can be made. In brackets: depending on the chosen way \
          to authenticate.\n",
     );
+    text.push_str("\nOne connection can serve all sources of a family:\n\n");
+    for (family, members) in families {
+        let _ = writeln!(text, "- `{family}`: {}", members.join(", "));
+    }
     Ok(text)
 }
 
@@ -131,11 +145,15 @@ fn authentication(auth: &Auth) -> String {
     }
 }
 
-fn needed(fields: &[Field]) -> String {
-    let needed = fields
+fn needed(auth: &Auth) -> String {
+    let consent = auth.authorization.is_some() || auth.device.is_some();
+    let obtained = auth.refresh_token.as_deref().unwrap_or("REFRESH_TOKEN");
+    let needed = auth
+        .fields
         .iter()
-        .filter(|field| field.required.unwrap_or(field.default.is_none()));
-    let names: Vec<_> = needed
+        .filter(|field| field.required.unwrap_or(field.default.is_none()))
+        .filter(|field| !(consent && field.name == obtained));
+    let mut names: Vec<_> = needed
         .map(|field| {
             if field.when.is_empty() {
                 format!("`{}`", field.name)
@@ -144,5 +162,8 @@ fn needed(fields: &[Field]) -> String {
             }
         })
         .collect();
+    if consent {
+        names.push("a consent in the browser".to_owned());
+    }
     names.join(", ")
 }
