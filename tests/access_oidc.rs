@@ -2,16 +2,12 @@
 //!
 //! The name lets these tests begin first: one of them waits for half a minute.
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::support::World;
-use crate::support::function::root;
-use crate::support::skipped;
+use crate::support::peer::Peer;
 use crate::support::world::{AUDIENCE, json};
 
 const USERS: &str = "/v2/users?status=active&page_size=30";
@@ -19,53 +15,24 @@ const USERS: &str = "/v2/users?status=active&page_size=30";
 const LONGEST_ROTATION: Duration = Duration::from_secs(40);
 const OTHER_AUDIENCE: &str = "https://slack.gw.example";
 
-/// The running server; it ends with this value.
+/// The running server, and a client of it.
 struct Server {
-    process: Child,
-    issuer: String,
+    peer: Peer,
     client: reqwest::Client,
 }
 
 impl Server {
     /// Starts it; `None`, with a message, when it is not installed and need not be.
     fn start() -> Option<Self> {
-        let peers = std::env::var_os("HUSHGATE_PEERS").map(PathBuf::from);
-        let Some(peers) = peers.filter(|p| p.join("node_modules/oidc-provider").exists()) else {
-            assert!(
-                std::env::var_os("HUSHGATE_REQUIRE_PEERS").is_none_or(|v| v != "1"),
-                "oidc-provider is not installed: run `cargo xtask test`"
-            );
-            skipped(
-                "oidc-provider not found; `cargo xtask test` installs it and sets HUSHGATE_PEERS",
-            );
-            return None;
-        };
-        let mut process = Command::new("node")
-            .arg(root().join("tests/peers/oidc/server.mjs"))
-            .env("HUSHGATE_PEERS", peers)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node starts");
-        let output = process.stdout.take().expect("its output");
-        let mut line = String::new();
-        BufReader::new(output)
-            .read_line(&mut line)
-            .expect("its first line");
-        let hello: Value = serde_json::from_str(&line).expect("JSON");
+        let client = reqwest::Client::builder().no_proxy().build();
         Some(Self {
-            process,
-            issuer: hello["issuer"].as_str().expect("its issuer").to_owned(),
-            client: reqwest::Client::builder()
-                .no_proxy()
-                .build()
-                .expect("a client"),
+            peer: Peer::start("oidc", &[])?,
+            client: client.expect("a client"),
         })
     }
 
     async fn post(&self, path: &str, form: String) -> String {
-        let request = self.client.post(format!("{}{path}", self.issuer));
+        let request = self.client.post(format!("{}{path}", self.peer.issuer()));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let response = request.body(form).send().await.expect("an answer");
         response.text().await.expect("a body")
@@ -84,19 +51,12 @@ impl Server {
 
     /// A policy that knows the workload with the ES256 key.
     fn policy(&self) -> String {
-        let issuer = &self.issuer;
+        let issuer = self.peer.issuer();
         format!(
             "issuers:\n  - issuer: {issuer}\n    algorithms: [ES256]\nclients:\n  - id: vendor-test\n    \
              identity: {{issuer: \"{issuer}\", subject: workload-es256, audience: \"{AUDIENCE}\"}}\n    \
              sources: [zoom]\n"
         )
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

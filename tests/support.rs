@@ -3,6 +3,7 @@
 pub(crate) mod canned;
 pub(crate) mod function;
 pub(crate) mod identifiers;
+pub(crate) mod peer;
 pub(crate) mod raw;
 pub(crate) mod world;
 

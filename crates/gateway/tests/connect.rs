@@ -2,8 +2,8 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
 
@@ -15,8 +15,8 @@ mod cache;
 mod docs;
 #[path = "connect/hostile.rs"]
 mod hostile;
-#[path = "shared/oidc.rs"]
-mod oidc;
+#[path = "../../../tests/support/peer.rs"]
+mod peer;
 #[path = "connect/provider.rs"]
 mod provider;
 #[path = "connect/refusals.rs"]

@@ -118,7 +118,7 @@ impl SecretStore for MemoryStore {
 mod tests {
     use super::*;
 
-    const TTL: Duration = Duration::from_secs(120);
+    const TTL: Duration = Duration::from_mins(2);
 
     #[derive(Debug, Default)]
     struct Hand(Mutex<Duration>);

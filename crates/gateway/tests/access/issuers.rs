@@ -8,14 +8,14 @@ use hushgate_gateway::access::{Verifier, keys::KeySet};
 use hushgate_gateway::egress::{Egress, EgressConfig};
 use hushgate_gateway::ports::{Clock, SystemClock};
 
-use crate::oidc::OidcProvider;
+use crate::peer::Peer;
 use crate::support::*;
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 
 /// A running server, and the client that asks it.
 struct Server {
-    provider: OidcProvider,
+    provider: Peer,
     egress: Egress,
 }
 
@@ -27,7 +27,7 @@ impl Server {
             ..EgressConfig::default()
         };
         Some(Self {
-            provider: OidcProvider::start()?,
+            provider: Peer::start("oidc", &[])?,
             egress: Egress::new(config),
         })
     }
@@ -35,7 +35,7 @@ impl Server {
     async fn call(&self, method: http::Method, path: &str, form: &str) -> String {
         let url = self
             .egress
-            .parse(&format!("{}{path}", self.provider.issuer))
+            .parse(&format!("{}{path}", self.provider.issuer()))
             .unwrap();
         let request = self.egress.request(method, url).unwrap();
         let response = request
@@ -68,7 +68,7 @@ impl Server {
 
     /// A policy with one client per algorithm, pinned to these algorithms.
     fn verifier(&self, algorithms: &str, clock: Arc<dyn Clock>) -> Verifier {
-        let issuer = &self.provider.issuer;
+        let issuer = self.provider.issuer();
         let clients: Vec<String> = ALGORITHMS
             .map(str::to_lowercase)
             .iter()

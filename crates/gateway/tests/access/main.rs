@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::too_many_lines,
@@ -12,8 +13,8 @@ mod documentation;
 mod hostile;
 mod issuers;
 mod key_cache;
-#[path = "../shared/oidc.rs"]
-mod oidc;
+#[path = "../../../../tests/support/peer.rs"]
+mod peer;
 mod policy;
 mod random;
 mod support;

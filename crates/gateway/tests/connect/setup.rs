@@ -26,8 +26,9 @@ pub(crate) const START: u64 = 1_795_255_200;
 pub(crate) struct TestClock(Mutex<Duration>);
 
 impl TestClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Duration::from_secs(START))))
+    /// A clock that stands at this second since 1970.
+    pub(crate) fn at(seconds: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Duration::from_secs(seconds))))
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -81,7 +82,7 @@ impl<'a> Setup<'a> {
             origin,
             store: Arc::new(MemoryStore::new(secrets.iter().copied())),
             settings: &[],
-            clock: TestClock::new(),
+            clock: TestClock::at(START),
             platform: None,
             read_timeout: Duration::from_secs(1),
             egress: None,

@@ -1,0 +1,84 @@
+//! Servers of other makers as processes: `tests/peers/<name>/server.*`.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// A running server; it ends with this value.
+pub(crate) struct Peer {
+    process: Child,
+    hello: Value,
+}
+
+impl Peer {
+    /// Starts the server of that name, with further variables; `None`, with a message, when what it
+    /// stands on is not installed and need not be.
+    pub(crate) fn start(name: &str, environment: &[(&str, &str)]) -> Option<Self> {
+        let script = script(name);
+        let python = script.extension().is_some_and(|e| e == "py");
+        let variable = if python {
+            "HUSHGATE_PYTHON"
+        } else {
+            "HUSHGATE_PEERS"
+        };
+        let Some(installed) = std::env::var_os(variable) else {
+            assert!(
+                std::env::var_os("HUSHGATE_REQUIRE_PEERS").is_none_or(|v| v != "1"),
+                "the test peers are not installed: run `cargo xtask test`"
+            );
+            // Past the capture of passing tests' output.
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: peer `{name}` not found; `cargo xtask test` installs it and sets {variable}"
+            );
+            return None;
+        };
+        let interpreter = if python { installed } else { "node".into() };
+        let mut process = Command::new(interpreter)
+            .arg(script)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let output = process.stdout.take().expect("its output");
+        let mut line = String::new();
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("its first line");
+        let hello = serde_json::from_str(&line).expect("JSON in its first line");
+        Some(Self { process, hello })
+    }
+
+    /// Its base URL.
+    pub(crate) fn issuer(&self) -> &str {
+        self.told("issuer")
+    }
+
+    /// What it told about itself when it began to listen.
+    pub(crate) fn told(&self, name: &str) -> &str {
+        self.hello[name].as_str().expect("a text in its first line")
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The script of a peer, found from any package of the workspace.
+fn script(name: &str) -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = package
+        .ancestors()
+        .map(|f| f.join("tests/peers").join(name));
+    let mut scripts = folders.flat_map(|f| [f.join("server.mjs"), f.join("server.py")]);
+    scripts
+        .find(|f| f.exists())
+        .expect("the script of the peer")
+}
