@@ -13,6 +13,7 @@ pub mod fetch;
 mod issuer;
 pub mod jws;
 pub mod keys;
+mod known;
 pub mod policy;
 mod strict_json;
 
@@ -28,6 +29,7 @@ use fault::TokenFault;
 use fetch::KeySource;
 use issuer::{IssuerKeys, KeyFault};
 use jws::Jws;
+use known::{Fingerprint, KnownToken, KnownTokens};
 use policy::{Client, Policy};
 
 /// Verifies callers of one source against the access policy.
@@ -37,6 +39,7 @@ pub struct Verifier {
     policy: Policy,
     source: String,
     issuers: Vec<Arc<IssuerKeys>>,
+    known: KnownTokens,
     clock: Arc<dyn Clock>,
 }
 
@@ -56,6 +59,7 @@ impl Verifier {
             policy,
             source: source.into(),
             issuers,
+            known: KnownTokens::default(),
             clock,
         }
     }
@@ -88,20 +92,55 @@ impl Verifier {
     }
 
     async fn identify(&self, token: &str) -> Result<Arc<Client>, Refusal> {
+        let fingerprint = Fingerprint::of(token);
+        if let Some(client) = self.recognize(fingerprint).await? {
+            return Ok(client);
+        }
         let jws = Jws::parse(token)?;
         let claims = Claims::read(jws.payload())?;
-        let keys = self
+        let (issuer, keys) = self
             .issuers
             .iter()
-            .find(|i| i.issuer() == claims.issuer)
+            .enumerate()
+            .find(|(_, keys)| keys.issuer() == claims.issuer)
             .ok_or(TokenFault::IssuerNotTrusted)?;
         let algorithm = keys.pinned(jws.algorithm())?;
         let key = keys.key(algorithm, jws.kid()).await?;
         if !key.verify(algorithm, &jws) {
             return Err(TokenFault::SignatureMismatch.into());
         }
-        claims.check_times(self.clock.unix_seconds(), keys.max_lifetime())?;
-        Ok(self.policy.client_of(&claims)?)
+        let now = self.clock.unix_seconds();
+        claims.times.check(now, keys.max_lifetime())?;
+        let client = self.policy.client_of(&claims)?;
+        let known = KnownToken {
+            issuer,
+            algorithm,
+            kid: jws.kid().map(str::to_owned),
+            times: claims.times,
+            client: Arc::clone(&client),
+            key,
+            verified: now,
+        };
+        self.known.put(fingerprint, known);
+        Ok(client)
+    }
+
+    /// The client of a token that was verified a moment ago with a key that is still the one for it.
+    async fn recognize(&self, fingerprint: Fingerprint) -> Result<Option<Arc<Client>>, Refusal> {
+        let Some(known) = self.known.get(fingerprint, self.clock.unix_seconds()) else {
+            return Ok(None);
+        };
+        let Some(keys) = self.issuers.get(known.issuer) else {
+            return Ok(None);
+        };
+        let key = keys.key(known.algorithm, known.kid.as_deref()).await?;
+        if !Arc::ptr_eq(&key, &known.key) {
+            return Ok(None);
+        }
+        known
+            .times
+            .check(self.clock.unix_seconds(), keys.max_lifetime())?;
+        Ok(Some(Arc::clone(&known.client)))
     }
 }
 

@@ -17,6 +17,12 @@ pub(super) struct Claims {
     pub(super) issuer: String,
     pub(super) subject: String,
     pub(super) audiences: Vec<String>,
+    pub(super) times: Times,
+}
+
+/// The dates of a token, in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
     expires: u64,
     not_before: Option<u64>,
     issued: Option<u64>,
@@ -30,15 +36,19 @@ impl Claims {
             issuer: text(&claims, "iss")?,
             subject: text(&claims, "sub")?,
             audiences: audiences(&claims)?,
-            expires: date(&claims, "exp")?.ok_or(TokenFault::ClaimMalformed)?,
-            not_before: date(&claims, "nbf")?,
-            issued: date(&claims, "iat")?,
+            times: Times {
+                expires: date(&claims, "exp")?.ok_or(TokenFault::ClaimMalformed)?,
+                not_before: date(&claims, "nbf")?,
+                issued: date(&claims, "iat")?,
+            },
         })
     }
+}
 
+impl Times {
     /// Checks the dates against `now`, with [`LEEWAY`], and the span from issue to expiry against
     /// `max_lifetime` seconds. Without `iat` the span counts from now.
-    pub(super) fn check_times(&self, now: u64, max_lifetime: u64) -> Result<(), TokenFault> {
+    pub(super) fn check(&self, now: u64, max_lifetime: u64) -> Result<(), TokenFault> {
         if self.expires.saturating_add(LEEWAY) <= now {
             return Err(TokenFault::Expired);
         }
@@ -94,7 +104,7 @@ mod tests {
 
     fn check(dates: &str) -> Result<(), TokenFault> {
         let payload = format!(r#"{{"iss":"i","sub":"s","aud":"a",{dates}}}"#);
-        Claims::read(payload.as_bytes())?.check_times(NOW, 3600)
+        Claims::read(payload.as_bytes())?.times.check(NOW, 3600)
     }
 
     #[test]

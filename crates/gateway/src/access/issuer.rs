@@ -3,8 +3,8 @@
 //! A set is *fresh* for the time the issuer states, within bounds. In the last fifth of it a
 //! request starts a renewal without waiting; after it, requests wait for a renewal, and if that
 //! fails the old set serves on until `stale_keys` has passed. A fetch that brings no usable set
-//! changes nothing. An unknown key id may start a fetch once per interval; no other request ever
-//! waits for it.
+//! changes nothing. An unknown key id may start a fetch once per interval, however fresh the set
+//! is, so that a key that was rotated a moment ago is found; no other request ever waits for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -56,6 +56,7 @@ pub(super) struct IssuerKeys {
 struct State {
     held: Option<Held>,
     last_try: Option<u64>,
+    last_unknown: Option<u64>,
     failures: u32,
     flight: Option<Flight>,
     discovered: Option<(String, u64)>,
@@ -176,24 +177,24 @@ impl IssuerKeys {
 
     /// The fetch under way, or a new one unless the last one failed a moment ago.
     fn renewal(self: &Arc<Self>, state: &mut State, now: u64) -> Option<Flight> {
-        let pause = match state.failures {
-            0 => 0,
-            failures => (1 << (failures - 1).min(5)).min(MAX_BACKOFF),
-        };
         match state.flight() {
             Some(flight) => Some(flight),
-            None if state.tried_within(pause, now) => None,
+            None if state.pauses(now) => None,
             None => Some(self.start(state)),
         }
     }
 
-    /// The fetch under way, or a new one unless there was one in the interval, whatever caused it.
+    /// The fetch under way, or a new one unless an unknown key id caused one in the interval or the
+    /// last one failed a moment ago.
     fn renewal_for_unknown(self: &Arc<Self>, state: &mut State, now: u64) -> Option<Flight> {
-        match state.flight() {
-            Some(flight) => Some(flight),
-            None if state.tried_within(UNKNOWN_KEY_INTERVAL, now) => None,
-            None => Some(self.start(state)),
+        if let Some(flight) = state.flight() {
+            return Some(flight);
         }
+        if within(state.last_unknown, UNKNOWN_KEY_INTERVAL, now) || state.pauses(now) {
+            return None;
+        }
+        state.last_unknown = Some(now);
+        Some(self.start(state))
     }
 
     /// Starts a fetch as a task of its own, so that a caller that goes away does not stop it.
@@ -293,9 +294,17 @@ impl State {
             .filter(|flight| flight.has_changed().is_ok())
     }
 
-    /// Whether the last try is less than `pause` seconds ago. A clock that went back does not count.
-    fn tried_within(&self, pause: u64, now: u64) -> bool {
-        self.last_try
-            .is_some_and(|last| last <= now && now - last < pause)
+    /// Whether a failed fetch is too recent for another.
+    fn pauses(&self, now: u64) -> bool {
+        let pause = match self.failures {
+            0 => 0,
+            failures => (1 << (failures - 1).min(5)).min(MAX_BACKOFF),
+        };
+        within(self.last_try, pause, now)
     }
+}
+
+/// Whether `last` is less than `pause` seconds ago. A clock that went back does not count.
+fn within(last: Option<u64>, pause: u64, now: u64) -> bool {
+    last.is_some_and(|last| last <= now && now - last < pause)
 }

@@ -14,6 +14,7 @@ mod hostile;
 mod issuers;
 mod key_cache;
 #[path = "../../../../tests/support/peer.rs"]
+mod known;
 mod peer;
 mod policy;
 mod random;
