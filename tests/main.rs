@@ -23,4 +23,5 @@ mod lifecycle;
 mod load;
 mod pseudonyms;
 mod refusals;
+mod stalled;
 mod tls;

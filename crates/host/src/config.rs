@@ -65,6 +65,8 @@ pub struct Config {
     pub max_response_bytes: usize,
     /// Most requests at once.
     pub max_in_flight: usize,
+    /// How long a caller may take nothing of an answer.
+    pub caller_idle: Duration,
     /// How long running requests may take to end after a signal to stop.
     pub drain: Duration,
     /// Which log lines are written.
@@ -155,6 +157,7 @@ impl Config {
             max_request_bytes: size("HUSHGATE_MAX_REQUEST_BYTES"),
             max_response_bytes: size("HUSHGATE_MAX_RESPONSE_BYTES"),
             max_in_flight: size("HUSHGATE_MAX_IN_FLIGHT"),
+            caller_idle: Duration::from_secs(number("HUSHGATE_CALLER_IDLE_SECONDS", 60)),
             drain: Duration::from_secs(number("HUSHGATE_DRAIN_SECONDS", 10)),
             log: value("HUSHGATE_LOG").unwrap_or("info").to_owned(),
         })

@@ -68,6 +68,7 @@ pub async fn prepare(
     let limits = Limits {
         body: config.max_request_bytes,
         in_flight: config.max_in_flight,
+        caller_idle: config.caller_idle,
         drain: config.drain,
         ..Limits::default()
     };

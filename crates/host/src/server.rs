@@ -9,23 +9,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
-use http_body_util::Full;
+use http::{Request, Response};
 use hushgate_gateway::inbound::Inbound;
 use hushgate_gateway::refusal::Refusal;
-use hushgate_gateway::reply::Reply;
+use hushgate_gateway::reply::{REQUEST_ID, Reply};
 use hushgate_gateway::request_id::RequestId;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 mod intake;
+mod outgoing;
 #[cfg(test)]
 mod tests;
+
+use outgoing::{Outgoing, Patient, Watch, WriteNow};
 
 /// Connections that may be open however few requests may be in flight: an idle one must not keep
 /// others out until it times out.
@@ -58,6 +61,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// The time for a request body to arrive.
     pub body_time: Duration,
+    /// How long a caller may take nothing of an answer that waits for it.
+    pub caller_idle: Duration,
     /// How long running requests may take to end after the signal to stop.
     pub drain: Duration,
 }
@@ -71,6 +76,7 @@ impl Default for Limits {
             header_fields: 100,
             head_time: Duration::from_secs(15),
             body_time: Duration::from_secs(30),
+            caller_idle: Duration::from_mins(1),
             drain: Duration::from_secs(10),
         }
     }
@@ -146,32 +152,24 @@ struct Server {
 }
 
 impl Server {
-    async fn answer(
-        &self,
-        request: http::Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Bytes> {
         if intake::is_liveness(&request) {
-            return Response::new(Full::from("ok\n"));
+            return Response::new(Bytes::from_static(b"ok\n"));
         }
         let Ok(_permit) = self.in_flight.try_acquire() else {
             return self.refuse(&intake::overloaded());
         };
         match intake::inbound(request, peer, &self.limits).await {
-            Ok(inbound) => finish(self.handler.handle(inbound).await),
+            Ok(inbound) => self.handler.handle(inbound).await.into_response(),
             Err(refusal) => self.refuse(&refusal),
         }
     }
 
-    fn refuse(&self, refusal: &Refusal) -> Response<Full<Bytes>> {
+    fn refuse(&self, refusal: &Refusal) -> Response<Bytes> {
         let id = RequestId::fresh();
         intake::log(refusal, &id);
-        finish(self.handler.refuse(refusal, &id))
+        self.handler.refuse(refusal, &id).into_response()
     }
-}
-
-fn finish(reply: Reply) -> Response<Full<Bytes>> {
-    reply.into_response().map(Full::new)
 }
 
 fn connection_builder(limits: &Limits) -> Builder<TokioExecutor> {
@@ -201,16 +199,46 @@ fn connect(
 ) -> impl Future<Output = ()> + Send + 'static {
     // Answers are written whole; waiting to fill packets would only delay them.
     let _ = stream.set_nodelay(true);
+    let patience = server.limits.caller_idle;
+    let watch = Watch::new();
+    let watching = watch.clone();
     let service = service_fn(move |request| {
-        let server = server.clone();
-        async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
+        let (server, watch) = (server.clone(), watching.clone());
+        async move {
+            let version = request.version();
+            let (head, body) = server.answer(request, peer).await.into_parts();
+            let body = watch.body(body, version, head.headers.get(REQUEST_ID));
+            Ok::<_, Infallible>(Response::from_parts(head, body))
+        }
     });
+    drive(builder, stream, service, watch, patience, graceful)
+}
+
+/// Serves one connection until it ends or its caller has stopped reading.
+fn drive<S, H>(
+    builder: &Builder<TokioExecutor>,
+    stream: S,
+    service: H,
+    watch: Arc<Watch>,
+    patience: Duration,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + use<S, H>
+where
+    S: AsyncRead + AsyncWrite + WriteNow + Unpin + Send + 'static,
+    H: Service<Request<Incoming>, Response = Response<Outgoing>> + Send + 'static,
+    H::Future: Send + 'static,
+    H::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let stream = Patient::new(stream, watch.clone(), patience);
     let connection = builder
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();
     let watched = graceful.watch(connection);
     async move {
-        // A broken connection is the caller's affair; its text could hold what was sent.
-        let _ = watched.await;
+        tokio::select! {
+            // A broken connection is the caller's affair; its text could hold what was sent.
+            _ = watched => {}
+            () = watch.abandoned(patience) => {}
+        }
     }
 }

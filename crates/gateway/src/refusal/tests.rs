@@ -118,4 +118,11 @@ parameters the rules list, with values that are numbers, opaque cursors or the r
 
 Redirects are followed at most three times, within the same origin, for `GET` and `HEAD`, and only to where the same endpoint of the
 rules admits the new path and query.
+
+## Codes that only the log has
+
+| code | when |
+|---|---|
+| `caller-gone` | The caller closed its connection before the answer was there; the call to the source was ended. |
+| `caller-stalled` | The caller took nothing of an answer for `HUSHGATE_CALLER_IDLE_SECONDS`; the rest was dropped. The request's own line was written before. |
 ";

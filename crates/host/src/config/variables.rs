@@ -156,6 +156,13 @@ pub static VARIABLES: &[Variable] = &[
         check: |value, _| count(value, 1, 100_000),
     },
     Variable {
+        name: "HUSHGATE_CALLER_IDLE_SECONDS",
+        meaning: "How long a caller may take nothing of an answer that waits for it; then its connection is closed.",
+        allowed: "a number from 1 to 3600",
+        default: Some("60"),
+        check: |value, _| seconds(value, 1, 3600),
+    },
+    Variable {
         name: "HUSHGATE_DRAIN_SECONDS",
         meaning: "How long running requests may take to end after a signal to stop.",
         allowed: "a number from 0 to 600",
