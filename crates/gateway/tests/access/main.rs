@@ -13,8 +13,8 @@ mod documentation;
 mod hostile;
 mod issuers;
 mod key_cache;
-#[path = "../../../../tests/support/peer.rs"]
 mod known;
+#[path = "../../../../tests/support/peer.rs"]
 mod peer;
 mod policy;
 mod random;
