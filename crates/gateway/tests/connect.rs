@@ -15,6 +15,8 @@ mod cache;
 mod docs;
 #[path = "connect/hostile.rs"]
 mod hostile;
+#[path = "connect/mutations.rs"]
+mod mutations;
 #[path = "../../../tests/support/peer.rs"]
 mod peer;
 #[path = "connect/provider.rs"]
