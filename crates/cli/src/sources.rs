@@ -8,7 +8,8 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hushgate_gateway::connect::{KeyFormat, Source, SourceHost, SourceOptions};
-use hushgate_rules::language::Diagnostic;
+use hushgate_rules::language::tree::{self, Kind};
+use hushgate_rules::language::{Diagnostic, Diagnostics};
 
 use crate::built_in::{BUILT_IN, DECLARED};
 use crate::examples::{Call, parse_calls};
@@ -130,6 +131,44 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
     Source::load(file, text, SourceOptions::default())
         .err()
         .unwrap_or_default()
+}
+
+/// Whether a text is a declaration rather than rules: a mapping with `auth`.
+pub fn declares(text: &str) -> bool {
+    let node = tree::parse(text, &mut Diagnostics::new(""));
+    node.is_some_and(|node| node.entries().iter().any(|(key, _)| key.value == "auth"))
+}
+
+/// Warnings about a declaration in its folder: an id that is not the folder's name, an image that is
+/// not there.
+pub fn misplaced(file: &Path, text: &str) -> Vec<Diagnostic> {
+    let mut found = Diagnostics::new(file.display().to_string());
+    let node = tree::parse(text, &mut Diagnostics::new(""));
+    let entries = node.as_ref().map_or(&[][..], |node| node.entries());
+    let folder = file.canonicalize().ok();
+    let folder = folder.as_deref().and_then(Path::parent);
+    for (key, value) in entries {
+        let (Kind::Scalar { text, .. }, Some(folder)) = (&value.kind, folder) else {
+            continue;
+        };
+        if key.value == "id" && folder.file_name().is_some_and(|name| name != text.as_str()) {
+            found.warning(
+                "id-not-folder",
+                value.span,
+                "`id` is not the name of the folder",
+                "name the folder after the id, so that commands find the source",
+            );
+        }
+        if key.value == "connect_button" && !folder.join(text).is_file() {
+            found.warning(
+                "image-missing",
+                value.span,
+                "the image of `connect_button` is not beside this file",
+                "put it there, or remove the key",
+            );
+        }
+    }
+    found.into_vec()
 }
 
 /// Values for every secret and setting that a source needs, good enough for the sample source.

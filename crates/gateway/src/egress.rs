@@ -22,7 +22,7 @@ mod tests;
 pub use address::{AddressClass, classify};
 
 /// The lowest TLS version a connection may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum TlsFloor {
     /// TLS 1.2, for sources that have nothing better.
     V1_2,

@@ -7,7 +7,7 @@ use hushgate_gateway::access::Verifier;
 use hushgate_gateway::access::fetch::{HttpKeySource, KeySource};
 use hushgate_gateway::access::policy::Policy;
 use hushgate_gateway::connect::{Connector, ConnectorParts, Source, SourceOptions};
-use hushgate_gateway::egress::{Egress, EgressConfig};
+use hushgate_gateway::egress::{Egress, EgressConfig, TlsFloor};
 use hushgate_gateway::gateway::{Gateway, Parts, Settings};
 use hushgate_gateway::ports::{SecretStore, SystemClock};
 use hushgate_rules::endpoint::RuleSet;
@@ -57,10 +57,14 @@ pub async fn assemble(
     if config.access.is_none() {
         warnings.push("HUSHGATE_ACCESS is not set, so every call is refused".to_owned());
     }
+    let (configured, tls_floor) = (
+        config.tls_floor.unwrap_or_default(),
+        tls_floor(source.tls, config.tls_floor, &mut warnings),
+    );
     for warning in &warnings {
         tracing::warn!(warning = warning.as_str(), "configuration");
     }
-    let egress = Egress::new(EgressConfig {
+    let calls = EgressConfig {
         named_hosts: reached
             .target_host
             .as_deref()
@@ -68,10 +72,20 @@ pub async fn assemble(
             .into_iter()
             .collect(),
         dev_loopback: config.dev_loopback,
-        tls_floor: source.tls.unwrap_or(config.tls_floor),
+        tls_floor,
         ..EgressConfig::default()
-    });
-    let keys: Arc<dyn KeySource> = Arc::new(HttpKeySource::new(egress.clone()));
+    };
+    let egress = Egress::new(calls.clone());
+    // The source's exception is not the issuers'.
+    let to_issuers = if tls_floor == configured {
+        egress.clone()
+    } else {
+        Egress::new(EgressConfig {
+            tls_floor: configured,
+            ..calls
+        })
+    };
+    let keys: Arc<dyn KeySource> = Arc::new(HttpKeySource::new(to_issuers));
     let connector = connector(source, config, environment, &egress, reached)?;
     Ok(Gateway::new(Parts {
         source: built_in.id.to_owned(),
@@ -245,11 +259,61 @@ fn connector(
         .map_err(|e| e.to_string().lines().map(str::to_owned).collect())
 }
 
+/// The lowest TLS version towards the source. A declared exception lowers the standard floor, with a
+/// warning; a floor that the configuration names is never lowered.
+fn tls_floor(
+    declared: Option<TlsFloor>,
+    configured: Option<TlsFloor>,
+    warnings: &mut Vec<String>,
+) -> TlsFloor {
+    let Some(declared) = declared else {
+        return configured.unwrap_or_default();
+    };
+    if let Some(configured) = configured {
+        if declared < configured {
+            warnings.push("the source declares a lower TLS version than HUSHGATE_TLS_VERSION, which counts; calls may fail".to_owned());
+        }
+        return declared.max(configured);
+    }
+    if declared < TlsFloor::default() {
+        warnings.push("the source declares an exception: TLS 1.2 towards it; HUSHGATE_TLS_VERSION=1.3 refuses that".to_owned());
+    }
+    declared
+}
+
 /// The host without scheme and port.
 fn host_of(target: &str) -> String {
     let bare = target.split_once("://").map_or(target, |(_, rest)| rest);
     match bare.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => host.to_owned(),
         _ => bare.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_lowers_the_standard_floor_with_a_warning_and_never_a_configured_one() {
+        use TlsFloor::{V1_2, V1_3};
+        let cases = [
+            (None, None, V1_3, 0),
+            (None, Some(V1_2), V1_2, 0),
+            (Some(V1_2), None, V1_2, 1),
+            (Some(V1_2), Some(V1_2), V1_2, 0),
+            (Some(V1_2), Some(V1_3), V1_3, 1),
+            (Some(V1_3), None, V1_3, 0),
+            (Some(V1_3), Some(V1_2), V1_3, 0),
+        ];
+        for (declared, configured, wanted, told) in cases {
+            let mut warnings = Vec::new();
+            let floor = tls_floor(declared, configured, &mut warnings);
+            assert_eq!(
+                (floor, warnings.len()),
+                (wanted, told),
+                "{declared:?} {configured:?}"
+            );
+        }
     }
 }

@@ -55,8 +55,8 @@ pub struct Config {
     pub compat: bool,
     /// Whether plain http to this machine is allowed.
     pub dev_loopback: bool,
-    /// The lowest TLS version to the source.
-    pub tls_floor: TlsFloor,
+    /// The lowest TLS version of every call; none: the standard one, from which a source may declare an exception.
+    pub tls_floor: Option<TlsFloor>,
     /// The time for one request, all included.
     pub request_timeout: Duration,
     /// Most bytes of a request body.
@@ -149,10 +149,10 @@ impl Config {
             },
             compat: value("HUSHGATE_COMPAT").is_some_and(|v| v == "psoxy"),
             dev_loopback,
-            tls_floor: match value("HUSHGATE_TLS_VERSION") {
-                Some("1.2") => TlsFloor::V1_2,
+            tls_floor: value("HUSHGATE_TLS_VERSION").map(|version| match version {
+                "1.2" => TlsFloor::V1_2,
                 _ => TlsFloor::V1_3,
-            },
+            }),
             request_timeout: Duration::from_secs(number("HUSHGATE_REQUEST_TIMEOUT_SECONDS", 180)),
             max_request_bytes: size("HUSHGATE_MAX_REQUEST_BYTES"),
             max_response_bytes: size("HUSHGATE_MAX_RESPONSE_BYTES"),

@@ -11,10 +11,13 @@ use serde_json::json;
 
 use crate::engine;
 use crate::print;
+use crate::sources;
 
 /// Options of `rules check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  hushgate rules check rules/zoom/rules.yaml")]
+#[command(
+    after_help = "Examples:\n  hushgate rules check rules/zoom\n  hushgate rules check rules/zoom/source.yaml"
+)]
 pub struct Options {
     /// Rule files, source declarations, or folders with them; without any: all of ./rules
     files: Vec<PathBuf>,
@@ -85,10 +88,21 @@ fn files(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
             if path.is_dir() {
                 declared(path)
             } else {
-                vec![path.clone()]
+                with_declaration(path, &options.files)
             }
         })
         .collect())
+}
+
+/// A named file; rules bring the declaration beside them along.
+fn with_declaration(file: &Path, named: &[PathBuf]) -> Vec<PathBuf> {
+    let source = file.with_file_name("source.yaml");
+    let rules = file.file_name().is_some_and(|n| n == "rules.yaml");
+    if rules && source.is_file() && !named.contains(&source) {
+        vec![source, file.to_owned()]
+    } else {
+        vec![file.to_owned()]
+    }
 }
 
 /// The checkable files of a source's folder; without any, the rules that are missed there.
@@ -104,8 +118,10 @@ fn declared(folder: &Path) -> Vec<PathBuf> {
 fn findings(file: &Path, compat: bool) -> anyhow::Result<Vec<Diagnostic>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     let name = file.display().to_string();
-    if file.file_name().is_some_and(|n| n == "source.yaml") {
-        return Ok(crate::sources::findings(&name, &text));
+    if file.file_name().is_some_and(|n| n == "source.yaml") || sources::declares(&text) {
+        let mut found = sources::findings(&name, &text);
+        found.extend(sources::misplaced(file, &text));
+        return Ok(found);
     }
     Ok(engine::findings(&name, &text, compat))
 }

@@ -122,7 +122,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "HUSHGATE_TLS_VERSION",
-        meaning: "The lowest TLS version towards source, issuer and token endpoints.",
+        meaning: "The lowest TLS version towards source, issuer and token endpoints. When it is not set, a source may declare an exception towards itself.",
         allowed: "`1.3`, `1.2`",
         default: Some("1.3"),
         check: tls,

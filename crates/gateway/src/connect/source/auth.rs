@@ -204,7 +204,8 @@ impl Reader<'_> {
             forecast: self.forecast(&map, exchange.as_ref()),
             exchange,
         };
-        self.names_are_fields(&auth);
+        let whole = auth.exchange.is_some() || !exchanged;
+        self.names_are_fields(&auth, whole);
         auth.mark_obtained();
         Some(auth)
     }

@@ -12,7 +12,8 @@ impl Reader<'_> {
         self.used.push((name.to_owned(), at));
     }
 
-    pub(super) fn names_are_fields(&mut self, auth: &Auth) {
+    /// Without the `whole` of a module it is not known which fields are used.
+    pub(super) fn names_are_fields(&mut self, auth: &Auth, whole: bool) {
         let mut told: Vec<String> = Vec::new();
         for (name, at) in std::mem::take(&mut self.used) {
             if !is_field_name(&name) {
@@ -34,7 +35,7 @@ impl Reader<'_> {
             told.push(name);
         }
         for (name, at) in std::mem::take(&mut self.declared) {
-            if !told.contains(&name) {
+            if whole && !told.contains(&name) {
                 self.found.error(
                     "unused-field",
                     at,
