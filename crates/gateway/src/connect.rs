@@ -17,12 +17,12 @@ use crate::refusal::Refusal;
 
 mod answer;
 mod assertion;
+pub mod consent;
 mod credential;
 mod draft;
 mod endpoint;
 mod exchange;
 mod fault;
-#[cfg_attr(not(test), expect(dead_code, reason = "sources declare it next"))]
 mod oauth1;
 mod random;
 mod rotation;
@@ -353,7 +353,8 @@ impl Inner {
         let Some(exchange) = &auth.exchange else {
             let values =
                 Values::read(auth, None, self.parts.store.as_ref(), &self.parts.settings).await?;
-            let credential = Credential::fill(&auth.send, generation, |name| values.get(name))?;
+            let credential =
+                Credential::declared(auth, &values, None, &self.parts.clock, generation)?;
             return Ok((credential, None));
         };
         let trade = Trade {
@@ -365,10 +366,13 @@ impl Inner {
         };
         let traded = trade.run(&self.rotation).await?;
         let token = &traded.granted.access_token;
-        let credential = Credential::fill(&auth.send, generation, |name| match name {
-            "access_token" => Some(token.reveal()),
-            name => traded.values.get(name),
-        })?;
+        let credential = Credential::declared(
+            auth,
+            &traded.values,
+            Some(token),
+            &self.parts.clock,
+            generation,
+        )?;
         let lifetime = traded.granted.lifetime.unwrap_or(exchange.default_lifetime);
         Ok((credential, Some(lifetime)))
     }

@@ -142,11 +142,25 @@ pub enum StoreError {
 
 /// The identity that the hosting platform vouches for.
 pub trait PlatformIdentity: Send + Sync {
-    /// A fresh identity token (a JWT) of this function for an audience.
+    /// A fresh identity token (a JWT) of this function.
     ///
     /// # Errors
     /// When the platform does not give one.
-    fn assertion<'a>(&'a self, audience: &'a str) -> PortFuture<'a, Result<Secret, PlatformError>>;
+    fn assertion<'a>(
+        &'a self,
+        request: &'a IdentityRequest<'a>,
+    ) -> PortFuture<'a, Result<Secret, PlatformError>>;
+}
+
+/// Whom an identity token is for. A platform uses what its service asks for: the metadata server of
+/// Google Cloud the audience, the developer identities of Amazon Cognito the client as login (their
+/// audience is the identity pool, which the host knows).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdentityRequest<'a> {
+    /// The audience that the receiver expects.
+    pub audience: &'a str,
+    /// The client's id at the receiver; empty when it has none.
+    pub client_id: &'a str,
 }
 
 /// Why the platform gave no identity token. Never carries a token.

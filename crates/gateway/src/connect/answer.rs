@@ -32,22 +32,8 @@ pub(super) fn read(
     names: &AnswerNames,
     now: u64,
 ) -> Result<Granted, ConnectFault> {
+    passed(response, names, now)?;
     let status = response.status;
-    match status {
-        200..=299 => {}
-        300..=399 => return Err(ConnectFault::Redirected(status)),
-        408 | 425 | 429 | 500..=599 => {
-            let retry_after = response
-                .retry_after
-                .as_deref()
-                .and_then(|text| wait(text, now));
-            return Err(ConnectFault::Unavailable {
-                status,
-                retry_after,
-            });
-        }
-        _ => return Err(rejected(status, members(response, names).ok().as_ref())),
-    }
     let members = members(response, names)?;
     // Some endpoints report errors with status 200.
     if members.get("error").is_some_and(Value::is_string)
@@ -76,6 +62,30 @@ pub(super) fn read(
         lifetime: lifetime(&members, names, now)?,
         refresh_token: token(&members, &names.refresh_token)?,
     })
+}
+
+/// Whether the status is one of success. `now` is seconds since 1970.
+pub(super) fn passed(
+    response: &TokenResponse,
+    names: &AnswerNames,
+    now: u64,
+) -> Result<(), ConnectFault> {
+    let status = response.status;
+    match status {
+        200..=299 => Ok(()),
+        300..=399 => Err(ConnectFault::Redirected(status)),
+        408 | 425 | 429 | 500..=599 => {
+            let retry_after = response
+                .retry_after
+                .as_deref()
+                .and_then(|text| wait(text, now));
+            Err(ConnectFault::Unavailable {
+                status,
+                retry_after,
+            })
+        }
+        _ => Err(rejected(status, members(response, names).ok().as_ref())),
+    }
 }
 
 fn members(response: &TokenResponse, names: &AnswerNames) -> Result<Value, ConnectFault> {

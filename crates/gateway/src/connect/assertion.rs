@@ -27,11 +27,12 @@ pub(super) struct Occasion<'a> {
 /// Makes and signs an assertion.
 pub(super) fn make(spec: &Assertion, occasion: &Occasion<'_>) -> Result<Secret, ConnectFault> {
     let values = occasion.values;
-    if spec.algorithm != SigningAlgorithm::Rs256 {
-        return Err(ConnectFault::Unsupported("assertion: algorithm"));
-    }
     let key = Key::read(spec, values.need(&spec.key)?)?;
-    let mut header = Header::new(Algorithm::RS256);
+    let mut header = Header::new(match spec.algorithm {
+        SigningAlgorithm::Rs256 => Algorithm::RS256,
+        SigningAlgorithm::Ps256 => Algorithm::PS256,
+        SigningAlgorithm::Es256 => Algorithm::ES256,
+    });
     if let Some(field) = &spec.fingerprint {
         header.x5t = Some(thumbprint(field, values.need(field)?)?);
     }
@@ -79,7 +80,7 @@ pub(super) fn make(spec: &Assertion, occasion: &Occasion<'_>) -> Result<Secret, 
     signed.map(Secret::new).map_err(|_| {
         invalid(
             &spec.key,
-            "can't sign; use an RSA key of at least 2048 bits",
+            "can't sign; use an RSA key of at least 2048 bits, or for ES256 a P-256 key",
         )
     })
 }
@@ -105,7 +106,7 @@ impl Key {
                 let pem = unwrapped(value, "-----BEGIN")
                     .ok_or_else(|| invalid(&spec.key, "is neither a PEM private key nor base64 of one; store the whole file, from `-----BEGIN` to `-----END`"))?;
                 Ok(Self {
-                    signing: rsa(&spec.key, &pem)?,
+                    signing: signing(spec, &pem)?,
                     id: None,
                     issuer: None,
                 })
@@ -115,7 +116,7 @@ impl Key {
                 let json = unwrapped(value, "{").ok_or_else(|| invalid(&spec.key, wanted))?;
                 let file: KeyFile = serde_json::from_str(&json).map_err(|_| invalid(&spec.key, "is JSON without the texts `client_email` and `private_key`; store the service account key file as it was downloaded"))?;
                 Ok(Self {
-                    signing: rsa(&spec.key, &Zeroizing::new(file.private_key))?,
+                    signing: signing(spec, &Zeroizing::new(file.private_key))?,
                     id: file.private_key_id,
                     issuer: Some(file.client_email),
                 })
@@ -124,9 +125,14 @@ impl Key {
     }
 }
 
-fn rsa(field: &str, pem: &str) -> Result<EncodingKey, ConnectFault> {
+fn signing(spec: &Assertion, pem: &str) -> Result<EncodingKey, ConnectFault> {
+    if spec.algorithm == SigningAlgorithm::Es256 {
+        return EncodingKey::from_ec_pem(pem.as_bytes()).map_err(|_| {
+            invalid(&spec.key, "is not an unencrypted P-256 private key in PKCS#8 PEM, which ES256 signs with; convert it with `openssl pkcs8 -topk8 -nocrypt`")
+        });
+    }
     EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| {
-        invalid(field, "is not an unencrypted RSA private key in PEM (PKCS#1 or PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`")
+        invalid(&spec.key, "is not an unencrypted RSA private key in PEM (PKCS#1 or PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`")
     })
 }
 

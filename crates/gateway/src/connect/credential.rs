@@ -12,38 +12,38 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::fault::ConnectFault;
-use super::oauth1::{Call, Signer, Stamp};
-use super::source::Placement;
+use super::oauth1::{Call, Pair, Signed, Signer, Stamp};
+use super::source::{Auth, Placement};
 use super::template::{Place, Template, percent_encode};
+use super::values::Values;
 use crate::ports::{Clock, Secret};
 use crate::refusal::{Cause, Refusal};
 
 /// What proves to the source who we are, as it stands in a request. Its `Debug` shows nothing.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    parts: Vec<Part>,
+    parts: Arc<[Part]>,
     /// Grows with every exchange, so that a rejected credential can be told from its successor.
     pub(super) generation: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Part {
     Header(HeaderName, HeaderValue),
     Query(String, Secret),
     Body(String, Secret),
-    OAuth1(OAuth1),
+    Signature(Signature),
 }
 
 /// Keys that sign each request anew, with the time of signing.
-#[derive(Clone)]
-struct OAuth1 {
-    signer: Arc<Signer>,
+struct Signature {
+    signer: Signer,
     clock: Arc<dyn Clock>,
 }
 
-impl std::fmt::Debug for OAuth1 {
+impl std::fmt::Debug for Signature {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OAuth1(…)")
+        f.write_str("Signature(…)")
     }
 }
 
@@ -62,7 +62,7 @@ impl Credential {
         headers: &mut HeaderMap,
         body: &mut Option<Bytes>,
     ) -> Result<(), Refusal> {
-        for part in &self.parts {
+        for part in self.parts.iter() {
             match part {
                 Part::Header(name, value) => {
                     headers.insert(name.clone(), value.clone());
@@ -73,18 +73,8 @@ impl Credential {
                     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                     headers.remove(CONTENT_LENGTH);
                 }
-                Part::OAuth1(OAuth1 { signer, clock }) => {
-                    let call = Call {
-                        method: method.as_str(),
-                        url,
-                        form: body.as_deref().filter(|_| is_form(headers)),
-                    };
-                    let stamp = Stamp::fresh(clock.unix_seconds());
-                    let header = signer.authorization(&call, &[], &stamp).map_err(|_| {
-                        let detail = "the request is signed with OAuth 1.0a and has `oauth_` parameters of its own";
-                        Refusal::new(Cause::ParameterNotListed, detail)
-                    })?;
-                    headers.insert(AUTHORIZATION, header);
+                Part::Signature(signature) => {
+                    signature.apply(method, url, headers, body.as_deref())?;
                 }
             }
         }
@@ -98,56 +88,101 @@ impl Credential {
             (Part::Query(_, a), Part::Query(_, b)) | (Part::Body(_, a), Part::Body(_, b)) => {
                 a.reveal() == b.reveal()
             }
-            (Part::OAuth1(a), Part::OAuth1(b)) => a.signer.same_as(&b.signer),
+            (Part::Signature(a), Part::Signature(b)) => a.signer.same_as(&b.signer),
             _ => false,
         };
-        self.parts.len() == other.parts.len() && self.parts.iter().zip(&other.parts).all(same)
+        self.parts.len() == other.parts.len() && self.parts.iter().zip(other.parts.iter()).all(same)
     }
 
-    /// A credential that signs each request.
-    #[expect(dead_code, reason = "sources declare it next")]
-    pub(super) fn signing(signer: Signer, clock: Arc<dyn Clock>, generation: u64) -> Self {
-        let signer = Arc::new(signer);
-        Self {
-            parts: vec![Part::OAuth1(OAuth1 { signer, clock })],
-            generation,
-        }
-    }
-
-    /// Fills the placements. `value` gives the text for a name.
-    pub(super) fn fill<'v>(
-        placements: &[Placement],
+    /// Makes the credential that a source declares, from its fields and, where there was an exchange,
+    /// the access token.
+    pub(super) fn declared(
+        auth: &Auth,
+        values: &Values,
+        access_token: Option<&Secret>,
+        clock: &Arc<dyn Clock>,
         generation: u64,
-        value: impl Fn(&str) -> Option<&'v str>,
     ) -> Result<Self, ConnectFault> {
+        let value = |name: &str| match name {
+            "access_token" => access_token.map(Secret::reveal),
+            name => values.get(name),
+        };
+        let mut parts = Vec::with_capacity(auth.send.len());
+        for placement in &auth.send {
+            parts.extend(Part::fill(placement, value)?);
+        }
+        // Last, since it covers what the others add.
+        if let Some(oauth1) = &auth.oauth1 {
+            let token = Pair::new(
+                values.need(&oauth1.token)?,
+                values.get(&oauth1.token_secret).unwrap_or_default(),
+            );
+            parts.push(Part::Signature(Signature {
+                signer: Signer::declared(oauth1, values, Some(token))?,
+                clock: Arc::clone(clock),
+            }));
+        }
+        let parts = parts.into();
+        Ok(Self { parts, generation })
+    }
+}
+
+impl Part {
+    /// Fills a placement; a signature is made otherwise. `value` gives the text for a name.
+    fn fill<'v>(
+        placement: &Placement,
+        value: impl Fn(&str) -> Option<&'v str>,
+    ) -> Result<Option<Self>, ConnectFault> {
         let text = |template: &Template| {
             let filled = template.fill(Place::Plain, &value);
             filled.map(Zeroizing::new).map_err(ConnectFault::from)
         };
-        let part = |placement: &Placement| {
-            Ok(match placement {
-                Placement::Header(name, template) => {
-                    Part::Header(name.clone(), sensitive(template, &text(template)?)?)
-                }
-                Placement::Basic(user, password) => {
-                    let (name, word) = (text(user)?, text(password)?);
-                    let value = basic(&name, &word).ok_or_else(|| unusable(user))?;
-                    Part::Header(AUTHORIZATION, value)
-                }
-                Placement::Query(name, template) => {
-                    Part::Query(name.clone(), Secret::new(text(template)?.as_str()))
-                }
-                Placement::Body(name, template) => {
-                    Part::Body(name.clone(), Secret::new(text(template)?.as_str()))
-                }
-                Placement::Signature => return Err(ConnectFault::Unsupported("oauth1")),
-            })
+        Ok(Some(match placement {
+            Placement::Header(name, template) => {
+                Self::Header(name.clone(), sensitive(template, &text(template)?)?)
+            }
+            Placement::Basic(user, password) => {
+                let (name, word) = (text(user)?, text(password)?);
+                let value = basic(&name, &word).ok_or_else(|| unusable(user))?;
+                Self::Header(AUTHORIZATION, value)
+            }
+            Placement::Query(name, template) => {
+                Self::Query(name.clone(), Secret::new(text(template)?.as_str()))
+            }
+            Placement::Body(name, template) => {
+                Self::Body(name.clone(), Secret::new(text(template)?.as_str()))
+            }
+            Placement::Signature => return Ok(None),
+        }))
+    }
+}
+
+impl Signature {
+    fn apply(
+        &self,
+        method: &Method,
+        url: &mut Url,
+        headers: &mut HeaderMap,
+        body: Option<&[u8]>,
+    ) -> Result<(), Refusal> {
+        let call = Call {
+            method: method.as_str(),
+            url,
+            form: body.filter(|_| is_form(headers)),
         };
-        let parts: Result<_, ConnectFault> = placements.iter().map(part).collect();
-        Ok(Self {
-            parts: parts?,
-            generation,
-        })
+        let stamp = Stamp::fresh(self.clock.unix_seconds());
+        let signed = self.signer.sign(&call, &[], &stamp).map_err(|_| {
+            let detail =
+                "the request is signed with OAuth 1.0a and has `oauth_` parameters of its own";
+            Refusal::new(Cause::ParameterNotListed, detail)
+        })?;
+        match signed {
+            Signed::Header(value) => {
+                headers.insert(AUTHORIZATION, value);
+            }
+            Signed::Query(query) => url.set_query(Some(&query)),
+        }
+        Ok(())
     }
 }
 
@@ -229,8 +264,16 @@ fn with_member(body: Option<&[u8]>, name: &str, value: &str) -> Result<Bytes, Re
 mod tests {
     use super::*;
 
+    fn credential(placement: &Placement, value: &'static str) -> Credential {
+        let part = Part::fill(placement, |_| Some(value)).unwrap();
+        Credential {
+            parts: part.into_iter().collect(),
+            generation: 1,
+        }
+    }
+
     fn filled(placement: &Placement) -> Credential {
-        Credential::fill(std::slice::from_ref(placement), 1, |_| Some("s3cr&t=/ é")).unwrap()
+        credential(placement, "s3cr&t=/ é")
     }
 
     #[test]
@@ -276,7 +319,7 @@ mod tests {
         let header = Placement::Header(AUTHORIZATION, Template::name("K"));
         let query = Placement::Query("k".to_owned(), Template::name("K"));
         for placement in [header, query] {
-            let credential = Credential::fill(&[placement], 1, |_| Some("visible-secret")).unwrap();
+            let credential = credential(&placement, "visible-secret");
             assert!(!format!("{credential:?}").contains("visible"));
         }
     }

@@ -38,15 +38,10 @@ pub(super) fn address(
         .as_str()
         .split_once("://")
         .map_or("", |(_, rest)| rest.trim_end_matches('/'));
-    let filled = template
-        .fill(Place::UrlComponent, |name| {
-            if name == "host" {
-                Some(host)
-            } else {
-                values.get(name)
-            }
-        })
-        .map_err(ConnectFault::from)?;
+    let filled = template.fill(Place::UrlComponent, |name| match name {
+        "host" => Some(host),
+        name => values.get(name),
+    })?;
     let mut url = Url::parse(&filled).map_err(|_| ConnectFault::Internal)?;
     let local = match &parts.token_origin {
         Some(origin) => Some(origin),
@@ -63,12 +58,20 @@ pub(super) fn address(
     Ok(url)
 }
 
+/// A template filled for a place whose writer escapes it.
 pub(super) fn filled(
     template: &Template,
     values: &Values,
 ) -> Result<Zeroizing<String>, ConnectFault> {
     let text = template.fill(Place::Plain, |name| values.get(name));
     text.map(Zeroizing::new).map_err(ConnectFault::from)
+}
+
+/// Appends parameters to a URL's query; what stands there keeps its bytes.
+pub(super) fn add_to_query(url: &mut Url, params: &Params) {
+    let mut query = Zeroizing::new(url.query().unwrap_or_default().to_owned());
+    encode(params, &mut query);
+    url.set_query(Some(query.as_str()).filter(|q| !q.is_empty()));
 }
 
 /// `application/x-www-form-urlencoded`, everything but unreserved characters percent-encoded once.

@@ -35,9 +35,6 @@ pub enum ConnectFault {
     /// The platform did not give an identity token.
     #[error("the platform gave no identity token: {0}")]
     PlatformFailed(String),
-    /// The mechanism is declared, but this program can't carry it out.
-    #[error("this version can't carry out `{0}`; use a newer version, or another mechanism")]
-    Unsupported(&'static str),
     /// The user to act for has no usable form.
     #[error("the user to act for is not an e-mail address of at most 320 printable characters")]
     UserInvalid,
@@ -101,7 +98,6 @@ impl ConnectFault {
             Self::Store(_) => "connect-store",
             Self::PlatformMissing => "connect-platform-missing",
             Self::PlatformFailed(_) => "connect-platform-failed",
-            Self::Unsupported(_) => "connect-unsupported",
             Self::UserInvalid => "connect-user-invalid",
             Self::Rejected { .. } => "connect-rejected",
             Self::RefusedWhenFresh => "connect-refused-when-fresh",
@@ -118,10 +114,9 @@ impl ConnectFault {
     fn cause(&self) -> Cause {
         match self {
             Self::SecretMissing(_) => Cause::CredentialMissing,
-            Self::SettingMissing(_)
-            | Self::FieldInvalid { .. }
-            | Self::PlatformMissing
-            | Self::Unsupported(_) => Cause::ConfigurationInvalid,
+            Self::SettingMissing(_) | Self::FieldInvalid { .. } | Self::PlatformMissing => {
+                Cause::ConfigurationInvalid
+            }
             Self::Store(_) => Cause::StoreUnavailable,
             Self::UserInvalid => Cause::RequestInvalid,
             Self::Rejected { .. } | Self::RefusedWhenFresh | Self::CoolingDown(..) => {

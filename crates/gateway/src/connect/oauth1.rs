@@ -10,9 +10,12 @@ use http::HeaderValue;
 use reqwest::Url;
 use zeroize::Zeroizing;
 
+use super::draft::filled;
 use super::fault::ConnectFault;
 use super::random;
+use super::source::{Oauth1, SignatureMethod};
 use super::template::percent_encode;
+use super::values::Values;
 use crate::ports::Secret;
 
 mod rsa;
@@ -20,35 +23,6 @@ mod rsa;
 mod tests;
 
 use rsa::RsaKey;
-
-/// How a request is signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SignatureMethod {
-    /// RFC 5849 section 3.4.2.
-    HmacSha1,
-    /// The same with SHA-256; not in the RFC, but common.
-    HmacSha256,
-    /// RFC 5849 section 3.4.3: the consumer secret is an RSA private key in PEM.
-    RsaSha1,
-    /// RFC 5849 section 3.4.4: both secrets as they are; over https only.
-    Plaintext,
-}
-
-impl SignatureMethod {
-    /// All methods with their names on the wire, which are their words in `source.yaml` too.
-    pub(super) const ALL: &'static [(&'static str, Self)] = &[
-        ("HMAC-SHA1", Self::HmacSha1),
-        ("HMAC-SHA256", Self::HmacSha256),
-        ("RSA-SHA1", Self::RsaSha1),
-        ("PLAINTEXT", Self::Plaintext),
-    ];
-
-    /// Its name on the wire.
-    pub(super) fn word(self) -> &'static str {
-        let found = Self::ALL.iter().find(|(_, method)| *method == self);
-        found.map_or("", |(word, _)| word)
-    }
-}
 
 /// A shared identifier with its secret. Its `Debug` shows nothing of the secret.
 #[derive(Debug, Clone)]
@@ -101,6 +75,16 @@ pub(super) struct Signer {
     key: Key,
     realm: Option<String>,
     version: bool,
+    in_query: bool,
+}
+
+/// Where a signature stands.
+#[derive(Debug)]
+pub(super) enum Signed {
+    /// The value of the `Authorization` header (RFC 5849 section 3.5.1).
+    Header(HeaderValue),
+    /// The whole query with the protocol's parameters at its end (section 3.5.3).
+    Query(Zeroizing<String>),
 }
 
 #[derive(Debug)]
@@ -122,15 +106,44 @@ impl Key {
 pub(super) struct Reserved;
 
 impl Signer {
-    /// A signer. `field` names, for messages, the field with the client's secret.
+    /// The signer that a source declares.
     ///
     /// # Errors
-    /// When the client's secret must be an RSA key and is none.
-    pub(super) fn new(
+    /// When a field is missing or can't be used.
+    pub(super) fn declared(
+        oauth1: &Oauth1,
+        values: &Values,
+        token: Option<Pair>,
+    ) -> Result<Self, ConnectFault> {
+        let consumer_key = filled(&oauth1.consumer_key, values)?;
+        let client = match &oauth1.private_key {
+            Some(field) => Pair::new(&consumer_key, values.need(field)?),
+            None => Pair::new(&consumer_key, &filled(&oauth1.consumer_secret, values)?),
+        };
+        let field = oauth1.private_key.as_deref().unwrap_or_default();
+        let mut signer = Self::new(oauth1.signature_method, client, token, field)?;
+        signer.in_query = oauth1.in_query;
+        if let Some(realm) = &oauth1.realm {
+            let realm = filled(realm, values)?.to_string();
+            // A quoted string (RFC 9110 section 5.6.4) without anything to escape.
+            let plain = |b: u8| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\';
+            if !realm.bytes().all(plain) {
+                return Err(ConnectFault::FieldInvalid {
+                    field: "realm".to_owned(),
+                    problem: "holds a quotation mark, a backslash or characters beyond ASCII"
+                        .to_owned(),
+                });
+            }
+            signer.realm = Some(realm);
+        }
+        Ok(signer)
+    }
+
+    /// A signer. With RSA-SHA1 the client's secret is its key, and `field` names it in messages.
+    fn new(
         method: SignatureMethod,
         client: Pair,
         token: Option<Pair>,
-        realm: Option<String>,
         field: &str,
     ) -> Result<Self, ConnectFault> {
         let secrets = secrets(&client, token.as_ref());
@@ -145,8 +158,9 @@ impl Signer {
             token,
             method,
             key,
-            realm,
+            realm: None,
             version: true,
+            in_query: false,
         })
     }
 
@@ -161,31 +175,34 @@ impl Signer {
             }
     }
 
-    /// The `Authorization` header (RFC 5849 section 3.5.1) for a request. `more` are further protocol
-    /// parameters, such as `oauth_callback`.
+    /// Signs a request. `more` are further protocol parameters, such as `oauth_callback`.
     ///
     /// # Errors
     /// When the request has protocol parameters of its own.
-    pub(super) fn authorization(
+    pub(super) fn sign(
         &self,
         call: &Call<'_>,
         more: &[(&str, &str)],
         stamp: &Stamp,
-    ) -> Result<HeaderValue, Reserved> {
-        let protocol = self.protocol(more, stamp);
+    ) -> Result<Signed, Reserved> {
+        if call_params(call).any(|(name, _)| name.starts_with("oauth_")) {
+            return Err(Reserved);
+        }
+        let mut protocol = self.protocol(more, stamp);
         let signature = match &self.key {
             Key::Plain(secrets) => Zeroizing::new(secrets.reveal().to_owned()),
             Key::Hmac(key) => {
-                let base = base_string(call, &protocol)?;
+                let base = base_string(call, &protocol);
                 Zeroizing::new(STANDARD.encode(hmac::sign(key, base.as_bytes())))
             }
             Key::Rsa(key) => {
-                let base = base_string(call, &protocol)?;
+                let base = base_string(call, &protocol);
                 Zeroizing::new(STANDARD.encode(key.sign(base.as_bytes())))
             }
         };
-        if call_params(call).any(|(name, _)| name.starts_with("oauth_")) {
-            return Err(Reserved);
+        protocol.push(("oauth_signature".to_owned(), encoded(&signature)));
+        if self.in_query {
+            return Ok(Signed::Query(in_query(call.url, &protocol)));
         }
         let mut text = Zeroizing::new(String::with_capacity(512));
         text.push_str("OAuth ");
@@ -194,18 +211,16 @@ impl Signer {
             text.push_str(realm);
             text.push_str("\", ");
         }
-        for (name, value) in &protocol {
+        for (index, (name, value)) in protocol.iter().enumerate() {
+            text.push_str(if index == 0 { "" } else { ", " });
             text.push_str(name);
             text.push_str("=\"");
             text.push_str(value);
-            text.push_str("\", ");
+            text.push('"');
         }
-        text.push_str("oauth_signature=\"");
-        percent_encode(signature.as_bytes(), &mut text);
-        text.push('"');
         let mut value = HeaderValue::from_str(&text).map_err(|_| Reserved)?;
         value.set_sensitive(true);
-        Ok(value)
+        Ok(Signed::Header(value))
     }
 
     /// The protocol parameters but the signature, encoded.
@@ -239,8 +254,22 @@ fn secrets(client: &Pair, token: Option<&Pair>) -> Zeroizing<String> {
     text
 }
 
+/// The query of a URL with the protocol's parameters at its end.
+fn in_query(url: &Url, protocol: &[(String, String)]) -> Zeroizing<String> {
+    let mut query = Zeroizing::new(url.query().unwrap_or_default().to_owned());
+    for (name, value) in protocol {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.push_str(name);
+        query.push('=');
+        query.push_str(value);
+    }
+    query
+}
+
 /// The signature base string (RFC 5849 section 3.4.1.1).
-fn base_string(call: &Call<'_>, protocol: &[(String, String)]) -> Result<String, Reserved> {
+fn base_string(call: &Call<'_>, protocol: &[(String, String)]) -> String {
     let mut params: Vec<(String, String)> = call_params(call).collect();
     params.extend_from_slice(protocol);
     // Section 3.4.1.3.2: sorted by the bytes of the encoded names, then of the encoded values.
@@ -257,18 +286,18 @@ fn base_string(call: &Call<'_>, protocol: &[(String, String)]) -> Result<String,
     let mut base = String::with_capacity(normalized.len() * 2);
     percent_encode(call.method.to_ascii_uppercase(), &mut base);
     base.push('&');
-    percent_encode(base_uri(call.url).ok_or(Reserved)?, &mut base);
+    percent_encode(base_uri(call.url), &mut base);
     base.push('&');
     percent_encode(&normalized, &mut base);
-    Ok(base)
+    base
 }
 
 /// Scheme, authority and path (RFC 5849 section 3.4.1.2). The URL type has both lower-case already
 /// and leaves out a port that is the scheme's own.
-fn base_uri(url: &Url) -> Option<String> {
-    let host = url.host_str()?;
+fn base_uri(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
-    Some(format!("{}://{host}{port}{}", url.scheme(), url.path()))
+    format!("{}://{host}{port}{}", url.scheme(), url.path())
 }
 
 /// The parameters of the query and the form, decoded and encoded anew (RFC 5849 section 3.4.1.3.1).

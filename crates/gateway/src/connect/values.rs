@@ -18,8 +18,29 @@ impl Values {
         store: &dyn SecretStore,
         settings: &BTreeMap<String, String>,
     ) -> Result<Self, ConnectFault> {
+        Self::read_some(auth, client_auth, store, settings, |_| true).await
+    }
+
+    /// The same before a consent: what the consent will give is not there yet, and not read.
+    pub(super) async fn read_before_consent(
+        auth: &Auth,
+        client_auth: Option<ClientAuthKind>,
+        store: &dyn SecretStore,
+        settings: &BTreeMap<String, String>,
+    ) -> Result<Self, ConnectFault> {
+        Self::read_some(auth, client_auth, store, settings, |f| !f.obtained).await
+    }
+
+    async fn read_some(
+        auth: &Auth,
+        client_auth: Option<ClientAuthKind>,
+        store: &dyn SecretStore,
+        settings: &BTreeMap<String, String>,
+        wanted: fn(&Field) -> bool,
+    ) -> Result<Self, ConnectFault> {
         let mut values = BTreeMap::new();
-        for field in auth.fields.iter().filter(|f| applies(f, client_auth)) {
+        let fields = auth.fields.iter();
+        for field in fields.filter(|f| applies(f, client_auth) && wanted(f)) {
             let given = match field.kept {
                 Kept::Store => store
                     .read(&field.name)

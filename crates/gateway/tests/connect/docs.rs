@@ -61,7 +61,6 @@ fn the_reference_names_every_key_and_the_page_every_fault() {
     assert!(keys > 120, "{keys}");
     let faults = [
         ConnectFault::PlatformMissing,
-        ConnectFault::Unsupported("x"),
         ConnectFault::UserInvalid,
         ConnectFault::RefusedWhenFresh,
         ConnectFault::TooLarge,

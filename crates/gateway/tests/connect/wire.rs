@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hushgate_gateway::ports::{PlatformError, PlatformIdentity, PortFuture, Secret};
+use hushgate_gateway::ports::{
+    IdentityRequest, PlatformError, PlatformIdentity, PortFuture, Secret,
+};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
 
@@ -376,8 +378,15 @@ async fn entra_with_a_certificate() {
 struct Cloud;
 
 impl PlatformIdentity for Cloud {
-    fn assertion<'a>(&'a self, audience: &'a str) -> PortFuture<'a, Result<Secret, PlatformError>> {
-        Box::pin(async move { Ok(Secret::new(format!("jwt-for-{audience}"))) })
+    fn assertion<'a>(
+        &'a self,
+        request: &'a IdentityRequest<'a>,
+    ) -> PortFuture<'a, Result<Secret, PlatformError>> {
+        let IdentityRequest {
+            audience,
+            client_id,
+        } = request;
+        Box::pin(async move { Ok(Secret::new(format!("jwt-of-{client_id}-for-{audience}"))) })
     }
 }
 
@@ -398,7 +407,10 @@ async fn entra_with_the_identity_of_the_cloud() {
                 "client_assertion_type",
                 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
             ),
-            ("client_assertion", "jwt-for-api://AzureADTokenExchange"),
+            (
+                "client_assertion",
+                "jwt-of-app-1-for-api://AzureADTokenExchange"
+            ),
         ])
     );
 }

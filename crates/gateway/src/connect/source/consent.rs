@@ -6,7 +6,15 @@ use reqwest::Url;
 use super::read::{Map, Reader, values};
 use crate::connect::template::Template;
 
-const AUTHORIZATION_KEYS: &[&str] = &["url", "params", "scope", "scope_param", "pkce", "redirect"];
+const AUTHORIZATION_KEYS: &[&str] = &[
+    "url",
+    "params",
+    "scope",
+    "scope_param",
+    "pkce",
+    "redirect",
+    "issuer",
+];
 const DEVICE_KEYS: &[&str] = &["url", "params", "scope"];
 /// Parameters that the authorization request sets itself.
 const AUTHORIZATION_PARAMS: &[&str] = &[
@@ -34,6 +42,8 @@ pub struct Authorization {
     pub pkce: bool,
     /// Where the browser is sent back to.
     pub redirect: Redirect,
+    /// The issuer that the answer must name in `iss` (RFC 9207); none: not checked.
+    pub issuer: Option<Template>,
 }
 
 /// The address on this machine to which a browser is sent back (RFC 8252 section 7.3).
@@ -101,6 +111,15 @@ impl Redirect {
     }
 }
 
+impl std::fmt::Display for Redirect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            Some(port) => f.write_str(&self.with_port(port)),
+            None => write!(f, "http://{}:PORT{}", self.host, self.path),
+        }
+    }
+}
+
 impl Reader<'_> {
     pub(super) fn authorization(&mut self, node: &Node, auth: &Map<'_>) -> Option<Authorization> {
         let map = self.map(node, "`authorization`", AUTHORIZATION_KEYS)?;
@@ -110,7 +129,9 @@ impl Reader<'_> {
         let scope_param = self.text(&map, "scope_param");
         let pkce = self.flag(&map, "pkce").unwrap_or(true);
         let redirect = self.redirect(&map);
+        let issuer = self.template(&map, "issuer", &[]);
         Some(Authorization {
+            issuer,
             url: url?,
             params,
             scope,

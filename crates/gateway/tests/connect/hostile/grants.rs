@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hushgate_gateway::connect::Connector;
 use hushgate_gateway::egress::Egress;
 use hushgate_gateway::ports::{
-    MemoryStore, PlatformError, PlatformIdentity, PortFuture, Secret, SecretStore,
+    IdentityRequest, MemoryStore, PlatformError, PlatformIdentity, PortFuture, Secret, SecretStore,
 };
 use hushgate_gateway::refusal::Refusal;
 
@@ -114,7 +114,10 @@ impl Client {
 struct Platform;
 
 impl PlatformIdentity for Platform {
-    fn assertion<'a>(&'a self, _: &'a str) -> PortFuture<'a, Result<Secret, PlatformError>> {
+    fn assertion<'a>(
+        &'a self,
+        _: &'a IdentityRequest<'a>,
+    ) -> PortFuture<'a, Result<Secret, PlatformError>> {
         Box::pin(async { Ok(Secret::new(format!("platform-{MARK}"))) })
     }
 }

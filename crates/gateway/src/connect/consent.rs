@@ -1,0 +1,344 @@
+//! A person's consent in a browser: OAuth 2 authorization code (RFC 6749 section 4.1, with RFC 7636
+//! and RFC 9207) and OAuth 1.0a (RFC 5849 section 2), behind one interface.
+//!
+//! [`Consent::begin`] gives an address for the browser and what to remember; the browser comes back to
+//! the redirect address, and [`Pending::complete`] turns its query into what has to be stored.
+//! Nothing here can be printed: not the state, the verifier, the code or the tokens.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::Url;
+use zeroize::Zeroizing;
+
+use super::exchange::{Given, Trade};
+use super::source::{Authorization, Exchange, Redirect, Source};
+use super::values::Values;
+use super::{
+    ConnectFault, ConnectorError, ConnectorParts, chosen_client_auth, draft, setting_problems,
+};
+use crate::ports::Secret;
+
+mod callback;
+mod device;
+mod fault;
+mod three_legs;
+
+pub use device::{Device, Polled};
+pub use fault::ConsentFault;
+
+use callback::Callback;
+use three_legs::ThreeLegs;
+
+/// How long a consent may take from its address to its answer.
+pub const CONSENT_LIFETIME: Duration = Duration::from_mins(10);
+
+/// The beginning of a consent in a browser.
+#[derive(Debug, Clone, Copy)]
+pub struct Consent;
+
+/// A consent that was begun and waits for the browser. Its `Debug` shows no secret.
+pub struct Pending {
+    scene: Scene,
+    redirect: Url,
+    flow: Flow,
+    ends: SystemTime,
+    used: bool,
+}
+
+enum Flow {
+    Code {
+        /// Ties the answer to this consent (RFC 6749 section 10.12).
+        state: Secret,
+        /// Ties the code to this process (RFC 7636 section 4.1).
+        verifier: Option<Secret>,
+    },
+    ThreeLegs(ThreeLegs),
+}
+
+/// What a consent gave, to be written to the store. Its `Debug` shows names only.
+pub struct Obtained {
+    entries: Vec<(String, Secret)>,
+}
+
+impl Consent {
+    /// The redirect address that the source declares for a consent in a browser; none: it has no such
+    /// consent. Listen there before [`Consent::begin`].
+    pub fn redirect(source: &Source) -> Option<&Redirect> {
+        let code = source.auth.authorization.as_ref().map(|a| &a.redirect);
+        code.or_else(|| source.auth.oauth1.as_ref().map(|o| &o.redirect))
+    }
+
+    /// Begins a consent. `parts.store` holds the client's fields; those that the consent gives need not
+    /// be there. `redirect` is the declared address with the port that is listened on, see
+    /// [`Redirect::with_port`]. Gives what to remember and the address to open in the browser.
+    ///
+    /// # Errors
+    /// When the source has no such consent, `redirect` is not the declared one, a field is missing, or
+    /// the vendor's endpoint for the first step of OAuth 1.0a does not answer as it should.
+    pub async fn begin(
+        source: Arc<Source>,
+        parts: ConnectorParts,
+        redirect: &str,
+    ) -> Result<(Pending, Url), ConsentFault> {
+        let scene = Scene::new(source, parts)?;
+        let redirect = declared_redirect(&scene.source, redirect)?;
+        let values = scene.values().await?;
+        let (flow, url) = match (&scene.source.auth.authorization, &scene.source.auth.oauth1) {
+            (Some(authorization), _) => scene.code_request(authorization, &values, &redirect)?,
+            (None, Some(oauth1)) => {
+                let (legs, url) = ThreeLegs::begin(&scene, oauth1, &values, &redirect).await?;
+                (Flow::ThreeLegs(legs), url)
+            }
+            (None, None) => return Err(ConsentFault::NotDeclared),
+        };
+        let ends = scene.parts.clock.now() + CONSENT_LIFETIME;
+        let pending = Pending {
+            scene,
+            redirect,
+            flow,
+            ends,
+            used: false,
+        };
+        Ok((pending, url))
+    }
+}
+
+impl Pending {
+    /// Takes the browser's answer: the query of the redirect address, or that whole address as a person
+    /// copies it. Then exchanges the code, once: an answer that belongs to this consent uses it up,
+    /// any other leaves it waiting.
+    ///
+    /// # Errors
+    /// When the answer is not one to this consent, comes late or again, refuses, or names no code; and
+    /// when the exchange fails.
+    pub async fn complete(&mut self, answer: &str) -> Result<Obtained, ConsentFault> {
+        let callback = Callback::read(answer, &self.redirect)?;
+        if self.used {
+            return Err(ConsentFault::Used);
+        }
+        if self.scene.parts.clock.now() > self.ends {
+            return Err(ConsentFault::Expired);
+        }
+        let belongs = match &self.flow {
+            Flow::Code { state, .. } => callback.is("state", state),
+            Flow::ThreeLegs(legs) => legs.owns(&callback),
+        };
+        if !belongs {
+            return Err(ConsentFault::StateMismatch);
+        }
+        self.used = true;
+        callback.refused()?;
+        let values = self.scene.values().await?;
+        match &self.flow {
+            Flow::Code { verifier, .. } => {
+                self.scene
+                    .code_exchange(&callback, &values, &self.redirect, verifier.as_ref())
+                    .await
+            }
+            Flow::ThreeLegs(legs) => legs.complete(&self.scene, &values, &callback).await,
+        }
+    }
+
+    /// When the consent can no longer be completed.
+    pub fn ends(&self) -> SystemTime {
+        self.ends
+    }
+}
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending")
+            .field("source", &self.scene.source.id)
+            .field("used", &self.used)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Obtained {
+    /// The names of the store's entries and what to write there.
+    pub fn into_entries(self) -> Vec<(String, Secret)> {
+        self.entries
+    }
+
+    /// The names alone.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+impl std::fmt::Debug for Obtained {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+/// What every step of a consent looks at.
+struct Scene {
+    source: Arc<Source>,
+    parts: ConnectorParts,
+    origin: Url,
+}
+
+impl Scene {
+    fn new(source: Arc<Source>, parts: ConnectorParts) -> Result<Self, ConsentFault> {
+        let origin = source
+            .origin(parts.target_host.as_deref(), parts.dev_loopback)
+            .map_err(ConnectorError::from)?;
+        let problems = setting_problems(&source, &parts.settings);
+        if !problems.is_empty() {
+            return Err(ConnectorError::Settings(problems).into());
+        }
+        Ok(Self {
+            source,
+            parts,
+            origin,
+        })
+    }
+
+    async fn values(&self) -> Result<Values, ConnectFault> {
+        let auth = &self.source.auth;
+        let ConnectorParts {
+            store, settings, ..
+        } = &self.parts;
+        let kind = match &auth.exchange {
+            Some(exchange) => Some(chosen_client_auth(exchange, settings)?),
+            None => None,
+        };
+        Values::read_before_consent(auth, kind, store.as_ref(), settings).await
+    }
+
+    fn exchange(&self) -> Result<&Exchange, ConsentFault> {
+        let exchange = self.source.auth.exchange.as_ref();
+        exchange.ok_or(ConsentFault::NotDeclared)
+    }
+
+    fn trade<'a>(&'a self, exchange: &'a Exchange) -> Trade<'a> {
+        Trade {
+            parts: &self.parts,
+            auth: &self.source.auth,
+            exchange,
+            origin: &self.origin,
+            user: None,
+        }
+    }
+
+    /// The authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+    fn code_request(
+        &self,
+        authorization: &Authorization,
+        values: &Values,
+        redirect: &Url,
+    ) -> Result<(Flow, Url), ConsentFault> {
+        let mut url = draft::address(&authorization.url, values, &self.parts, &self.origin)?;
+        let client_id = draft::filled(&self.exchange()?.client_id, values)?;
+        let state = secret()?;
+        let verifier = authorization.pkce.then(secret).transpose()?;
+        let mut params = vec![
+            ("response_type".to_owned(), "code".to_owned().into()),
+            ("client_id".to_owned(), client_id),
+            (
+                "redirect_uri".to_owned(),
+                redirect.as_str().to_owned().into(),
+            ),
+        ];
+        if let Some(scope) = &authorization.scope {
+            params.push((authorization.scope_param.clone(), scope.clone().into()));
+        }
+        params.push(("state".to_owned(), state.reveal().to_owned().into()));
+        if let Some(verifier) = &verifier {
+            params.push(("code_challenge".to_owned(), challenge(verifier).into()));
+            params.push(("code_challenge_method".to_owned(), "S256".to_owned().into()));
+        }
+        for (name, template) in &authorization.params {
+            params.push((name.clone(), draft::filled(template, values)?));
+        }
+        draft::add_to_query(&mut url, &params);
+        Ok((Flow::Code { state, verifier }, url))
+    }
+
+    async fn code_exchange(
+        &self,
+        callback: &Callback,
+        values: &Values,
+        redirect: &Url,
+        verifier: Option<&Secret>,
+    ) -> Result<Obtained, ConsentFault> {
+        let issuer = self.source.auth.authorization.as_ref();
+        if let Some(issuer) = issuer.and_then(|a| a.issuer.as_ref()) {
+            // RFC 9207 section 2.4: another server's answer is never taken for this one's.
+            let issuer = Secret::new(draft::filled(issuer, values)?.as_str());
+            if !callback.is("iss", &issuer) {
+                return Err(ConsentFault::IssuerMismatch);
+            }
+        }
+        let code = callback.token("code")?;
+        let exchange = self.exchange()?;
+        let given = Given::Code {
+            code: &code,
+            redirect: redirect.as_str(),
+            verifier,
+        };
+        let granted = self.trade(exchange).ask(values, given).await?;
+        Obtained::lasting(exchange, granted.refresh_token)
+    }
+}
+
+impl Obtained {
+    /// What an OAuth 2 consent lives on as: its refresh token.
+    fn lasting(exchange: &Exchange, refresh_token: Option<Secret>) -> Result<Self, ConsentFault> {
+        let token = refresh_token.ok_or(ConsentFault::NoRefreshToken)?;
+        Ok(Self {
+            entries: vec![(exchange.refresh_token.clone(), token)],
+        })
+    }
+}
+
+/// What nobody can guess: 256 random bits in 43 characters of base64url, which a code verifier may be
+/// too (RFC 7636 section 4.1).
+fn secret() -> Result<Secret, ConnectFault> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    rand::fill(bytes.as_mut()).map_err(|_| ConnectFault::Internal)?;
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_ref())))
+}
+
+/// The code challenge of a verifier by S256 (RFC 7636 section 4.2).
+fn challenge(verifier: &Secret) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.reveal().as_bytes()))
+}
+
+/// The redirect address, if it is the declared one.
+fn declared_redirect(source: &Source, given: &str) -> Result<Url, ConsentFault> {
+    let declared = Consent::redirect(source).ok_or(ConsentFault::NotDeclared)?;
+    let wrong = || ConsentFault::RedirectNotDeclared {
+        declared: declared.to_string(),
+    };
+    let url = Url::parse(given).map_err(|_| wrong())?;
+    let port = url.port().ok_or_else(wrong)?;
+    let fits = declared.port.is_none_or(|p| p == port) && declared.with_port(port) == given;
+    fits.then_some(url).ok_or_else(wrong)
+}
+
+/// Whether both are the same, in a time that does not tell how much of them is.
+fn same(given: &str, wanted: &Secret) -> bool {
+    verify_slices_are_equal(given.as_bytes(), wanted.reveal().as_bytes()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_as_rfc_7636_appendix_b() {
+        let verifier = Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(
+            challenge(&verifier),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
+    }
+}
