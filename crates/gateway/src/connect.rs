@@ -35,13 +35,16 @@ mod values;
 pub use credential::Credential;
 pub use endpoint::{LARGEST_ANSWER, TokenEndpoint, TokenRequest, TokenResponse};
 pub use fault::ConnectFault;
-pub use source::{Auth, Field, HostError, KeyFormat, Source, SourceHost, SourceOptions};
+pub use source::{
+    Auth, AuthType, ClientAuthKind, Field, Grant, HostError, Kept, KeyFormat, Placement,
+    RefreshTokens, Source, SourceHost, SourceOptions,
+};
 pub use template::{FillError, Place, Template};
 
 use exchange::Trade;
 use rotation::Rotation;
 use slot::{Offer, Slot, Slots};
-use source::{ClientAuthKind, Exchange, Kept};
+use source::Exchange;
 use values::Values;
 
 /// How long a caller waits for an early renewal while the old token still lives.

@@ -11,6 +11,8 @@
 mod bench;
 #[path = "connect/cache.rs"]
 mod cache;
+#[path = "connect/catalogue.rs"]
+mod catalogue;
 #[path = "connect/docs.rs"]
 mod docs;
 #[path = "connect/hostile.rs"]
@@ -25,6 +27,8 @@ mod provider;
 mod refusals;
 #[path = "connect/rotation.rs"]
 mod rotation;
+#[path = "connect/seed.rs"]
+mod seed;
 #[path = "connect/server.rs"]
 mod server;
 #[path = "connect/setup.rs"]

@@ -16,7 +16,7 @@ use crate::setup::{START, Setup, apply, bearer, key};
 const ANSWER: &str = r#"{"access_token":"at-do-not-show","expires_in":3600,"token_type":"bearer","scope":"x","more":{"a":[1]}}"#;
 
 /// Checks the signature and gives header and claims.
-fn jwt(token: &str) -> (Value, Value) {
+pub(crate) fn jwt(token: &str) -> (Value, Value) {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;
     validation.validate_aud = false;
@@ -227,7 +227,7 @@ async fn an_installation_id_can_not_leave_its_path_segment() {
     assert_eq!(refused.cause().code(), "configuration-invalid");
 }
 
-fn google_key() -> String {
+pub(crate) fn google_key() -> String {
     serde_json::json!({
         "type": "service_account", "project_id": "p", "private_key_id": "kid-1", "private_key": key().pkcs8_pem,
         "client_email": "reader@p.iam.gserviceaccount.com", "client_id": "1",
@@ -375,7 +375,7 @@ async fn entra_with_a_certificate() {
     assert_eq!(claims["jti"].as_str().unwrap().len(), 36);
 }
 
-struct Cloud;
+pub(crate) struct Cloud;
 
 impl PlatformIdentity for Cloud {
     fn assertion<'a>(
