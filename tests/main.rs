@@ -25,3 +25,4 @@ mod pseudonyms;
 mod refusals;
 mod stalled;
 mod tls;
+mod web;

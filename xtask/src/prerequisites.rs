@@ -84,12 +84,16 @@ pub(crate) fn install() -> anyhow::Result<Peers> {
         &[
             source.join("package.json"),
             source.join("package-lock.json"),
+            source.join("browser/unpack.mjs"),
         ],
         |folder| {
             let mut npm = Command::new("npm");
             npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
                 .current_dir(folder);
-            step("npm packages of the test peers", &mut npm)
+            step("npm packages of the test peers", &mut npm)?;
+            let mut unpack = Command::new("node");
+            unpack.arg(folder.join("unpack.mjs")).arg(folder);
+            step("Chromium of the browser tests", &mut unpack)
         },
     )?;
     let venv = tools().join("python");

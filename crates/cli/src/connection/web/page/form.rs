@@ -44,8 +44,9 @@ fn lead(face: &Face, inputs: &[Input]) -> Html {
         ));
     }
     if face.consent {
+        let then = if inputs.is_empty() { "" } else { "Then " };
         words = words.text(&format!(
-            "Then {} asks for your consent and leads you back here. ",
+            "{then}{} asks for your consent and leads you back here. ",
             face.source
         ));
     }
@@ -186,7 +187,8 @@ fn question(input: &Input, review: &Review, focus: bool) -> Html {
     let error = review.errors.get(&input.name);
     let field = id("f", input);
     let mut label = element("label").with("for", &field).text(&input.label);
-    if !input.required || input.default.is_some() {
+    let select = matches!(input.kind, InputKind::Select(_));
+    if !(input.required && input.default.is_none() || select) {
         label = label.holds(element("span").class("optional").text(" (optional)").end());
     }
     let mut parts = vec![label.end()];
