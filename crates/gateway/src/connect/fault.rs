@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::diagnosis::{Diagnosis, Evidence};
+use super::source::Grant;
 use super::template::FillError;
 use crate::ports::StoreError;
 use crate::refusal::{Cause, Refusal};
@@ -39,12 +41,12 @@ pub enum ConnectFault {
     #[error("the user to act for is not an e-mail address of at most 320 printable characters")]
     UserInvalid,
     /// The token endpoint refused our credential.
-    #[error("the token endpoint refused the credential: {reason}; {hint}")]
+    #[error("the token endpoint refused the credential: {reason}; {}: {}; {}", .cause.code(), .cause.meaning(), .cause.next_step())]
     Rejected {
         /// The status and, if it is a known one, the error code.
         reason: String,
-        /// What to check.
-        hint: &'static str,
+        /// Why, as far as it is known.
+        cause: Diagnosis,
     },
     /// The source's API refuses tokens although they are fresh.
     #[error(
@@ -108,6 +110,42 @@ impl ConnectFault {
             Self::AnswerInvalid(_) => "connect-answer-invalid",
             Self::Network { .. } => "connect-network",
             Self::Internal => "connect-internal",
+        }
+    }
+
+    /// Why the credential was refused, when it was.
+    pub fn diagnosis(&self) -> Option<Diagnosis> {
+        match self {
+            Self::Rejected { cause, .. } => Some(*cause),
+            _ => None,
+        }
+    }
+
+    /// Whether the grant itself was refused, so that asking again with it is of no use.
+    pub fn refuses_grant(&self) -> bool {
+        self.diagnosis().is_some_and(Diagnosis::ends_grant)
+    }
+
+    /// The same fault, its cause settled by the facts of the connection.
+    #[must_use]
+    pub fn settled(self, facts: &Evidence) -> Self {
+        match self {
+            Self::Rejected { reason, cause } => Self::Rejected {
+                reason,
+                cause: cause.settled(facts),
+            },
+            other => other,
+        }
+    }
+
+    /// The same fault as it is to be understood for a grant.
+    pub(super) fn of_grant(self, grant: Grant) -> Self {
+        match self {
+            Self::Rejected { reason, cause } => Self::Rejected {
+                reason,
+                cause: cause.of_grant(grant),
+            },
+            other => other,
         }
     }
 
