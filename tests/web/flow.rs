@@ -192,7 +192,7 @@ pub(super) fn states() -> Vec<State> {
     });
     let button = Button {
         media: "image/svg+xml",
-        bytes: include_bytes!("button.svg").as_slice().into(),
+        bytes: include_bytes!("button.svg"),
     };
     vec![
         ("certificate", None, &[], "Connect Vexillum", certificate()),

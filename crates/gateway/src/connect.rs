@@ -5,28 +5,27 @@
 //! lets concurrent callers share one exchange. Nothing here depends on which source it is.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use reqwest::Url;
-use tokio::sync::OwnedMutexGuard;
-
-use crate::ports::{Clock, PlatformIdentity, SecretStore};
+use crate::ports::{
+    Clock, PlatformIdentity, Random, SecretStore, SystemRandom, Tasks, Timer, TokioTasks,
+    TokioTimer,
+};
 use crate::refusal::Refusal;
+use reqwest::Url;
 
 mod answer;
 mod assertion;
 pub mod consent;
 mod credential;
-pub mod diagnosis;
 mod draft;
 mod endpoint;
 mod exchange;
 mod fault;
+pub mod lifecycle;
 mod oauth1;
 mod random;
-mod rotation;
+mod reach;
 mod slot;
 pub mod source;
 mod template;
@@ -34,7 +33,6 @@ mod time;
 mod values;
 
 pub use credential::Credential;
-pub use diagnosis::{Diagnosis, Evidence};
 pub use endpoint::{LARGEST_ANSWER, TokenEndpoint, TokenRequest, TokenResponse};
 pub use fault::ConnectFault;
 pub use source::{
@@ -43,14 +41,10 @@ pub use source::{
 };
 pub use template::{FillError, Place, Template};
 
-use exchange::Trade;
-use rotation::Rotation;
-use slot::{Offer, Slot, Slots};
+use lifecycle::{Keeper, KeeperParts, Timing};
+use reach::{Ground, Reach};
+use slot::Slots;
 use source::Exchange;
-use values::Values;
-
-/// How long a caller waits for an early renewal while the old token still lives.
-const EARLY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a connector works with.
 pub struct ConnectorParts {
@@ -80,12 +74,11 @@ pub struct Connector {
 }
 
 struct Inner {
-    source: Arc<Source>,
-    parts: ConnectorParts,
-    origin: Url,
-    slots: Slots,
-    rotation: Rotation,
-    generations: AtomicU64,
+    ground: Arc<Ground>,
+    slots: Slots<Keeper<Reach>>,
+    timer: Arc<dyn Timer>,
+    random: Arc<dyn Random>,
+    tasks: Arc<dyn Tasks>,
 }
 
 /// Why a connector can't be made.
@@ -120,26 +113,30 @@ impl Connector {
         if !problems.is_empty() {
             return Err(ConnectorError::Settings(problems));
         }
+        let ground = Ground {
+            source,
+            parts,
+            origin,
+        };
         Ok(Self {
             inner: Arc::new(Inner {
-                source,
-                parts,
-                origin,
-                slots: Slots::default(),
-                rotation: Rotation::default(),
-                generations: AtomicU64::new(1),
+                ground: Arc::new(ground),
+                slots: Slots::new(),
+                timer: Arc::new(TokioTimer::default()),
+                random: Arc::new(SystemRandom),
+                tasks: Arc::new(TokioTasks),
             }),
         })
     }
 
     /// The source.
     pub fn source(&self) -> &Source {
-        &self.inner.source
+        &self.inner.ground.source
     }
 
     /// Scheme, host and port of the source's API.
     pub fn origin(&self) -> &Url {
-        &self.inner.origin
+        &self.inner.ground.origin
     }
 
     /// The credential for a call, for the user that the call acts for, if the source has such.
@@ -147,25 +144,8 @@ impl Connector {
     /// # Errors
     /// A refusal whose detail names the cause; see [`ConnectFault`].
     pub async fn credential(&self, user: Option<&str>) -> Result<Credential, Refusal> {
-        let user = self.user(user)?;
-        self.inner.save_rotation();
-        let slot = self.inner.slots.of(user);
-        let before = slot.attempts();
-        match slot.offer(self.inner.now()) {
-            Offer::Ready(credential) => Ok(credential),
-            Offer::Due(old) => Ok(self.renew_early(slot, user, old).await),
-            Offer::Paused(fault) => Err(fault.into()),
-            Offer::Empty => {
-                let job = Job {
-                    inner: Arc::clone(&self.inner),
-                    slot,
-                    user: user.map(str::to_owned),
-                    before,
-                    rejected: None,
-                };
-                finish(tokio::spawn(job.run())).await
-            }
-        }
+        let keeper = self.inner.keeper(self.user(user)?);
+        Ok(keeper.credential().await?.credential)
     }
 
     /// A credential in place of one that the source's API refused with 401: renewed once, however
@@ -178,17 +158,18 @@ impl Connector {
         user: Option<&str>,
         rejected: &Credential,
     ) -> Result<Credential, Refusal> {
-        let user = self.user(user)?;
-        let slot = self.inner.slots.of(user);
-        let before = slot.attempts();
-        let job = Job {
-            inner: Arc::clone(&self.inner),
-            slot,
-            user: user.map(str::to_owned),
-            before,
-            rejected: Some(rejected.clone()),
-        };
-        finish(tokio::spawn(job.run())).await
+        let keeper = self.inner.keeper(self.user(user)?);
+        Ok(keeper.renew(rejected.print).await?.credential)
+    }
+
+    /// Ends when no exchange is under way and everything that one gave is saved.
+    ///
+    /// A host that can be stopped, or is frozen between requests, waits for this first: what an
+    /// exchange under way returns would else be lost.
+    pub async fn quiet(&self) {
+        for keeper in self.inner.slots.all() {
+            keeper.quiet().await;
+        }
     }
 
     /// Names of secrets that must be in the store and are not, for the health check.
@@ -196,7 +177,7 @@ impl Connector {
     /// # Errors
     /// `store-unavailable`.
     pub async fn missing_secrets(&self) -> Result<Vec<String>, Refusal> {
-        let Inner { source, parts, .. } = self.inner.as_ref();
+        let Ground { source, parts, .. } = self.inner.ground.as_ref();
         let chosen = match &source.auth.exchange {
             Some(exchange) => Some(chosen_client_auth(exchange, &parts.settings)?),
             None => None,
@@ -218,7 +199,7 @@ impl Connector {
     }
 
     fn user<'u>(&self, user: Option<&'u str>) -> Result<Option<&'u str>, ConnectFault> {
-        let Some(user) = user.filter(|_| self.inner.source.acts_for_user()) else {
+        let Some(user) = user.filter(|_| self.inner.ground.source.acts_for_user()) else {
             return Ok(None);
         };
         let plain =
@@ -232,182 +213,28 @@ impl Connector {
             Err(ConnectFault::UserInvalid)
         }
     }
-
-    async fn renew_early(
-        &self,
-        slot: Arc<Slot>,
-        user: Option<&str>,
-        old: Credential,
-    ) -> Credential {
-        // Whoever finds a renewal under way uses the living token.
-        let Ok(guard) = Arc::clone(&slot.flight).try_lock_owned() else {
-            return old;
-        };
-        let job = Job {
-            inner: Arc::clone(&self.inner),
-            before: slot.attempts(),
-            slot,
-            user: user.map(str::to_owned),
-            rejected: None,
-        };
-        let task = tokio::spawn(async move { job.exchange(guard).await });
-        match tokio::time::timeout(EARLY_PATIENCE, task).await {
-            Ok(Ok(Ok(new))) => new,
-            _ => old,
-        }
-    }
-}
-
-/// An exchange runs as its own task: a caller that goes away must not stop it half-way, since what
-/// the endpoint returned would be lost.
-struct Job {
-    inner: Arc<Inner>,
-    slot: Arc<Slot>,
-    user: Option<String>,
-    /// The slot's count of attempts when the caller came.
-    before: u64,
-    rejected: Option<Credential>,
-}
-
-impl Job {
-    async fn run(self) -> Result<Credential, ConnectFault> {
-        let guard = Arc::clone(&self.slot.flight).lock_owned().await;
-        let now = self.inner.now();
-        let offered = match self.slot.offer(now) {
-            Offer::Ready(credential) | Offer::Due(credential) => Some(credential),
-            Offer::Empty | Offer::Paused(_) => None,
-        };
-        let usable = offered.filter(|c| {
-            self.rejected
-                .as_ref()
-                .is_none_or(|r| r.generation != c.generation)
-        });
-        if let Some(credential) = usable {
-            return Ok(credential);
-        }
-        if let Some(fault) = self.slot.paused(now) {
-            return Err(fault);
-        }
-        if self.slot.attempts() != self.before
-            && let Some(fault) = self.slot.last_failure()
-        {
-            return Err(fault);
-        }
-        if self.rejected.is_some() && !self.slot.may_force(now) {
-            return Err(ConnectFault::RefusedWhenFresh);
-        }
-        self.exchange(guard).await
-    }
-
-    async fn exchange(self, guard: OwnedMutexGuard<()>) -> Result<Credential, ConnectFault> {
-        let obtained = self.inner.obtain(self.user.as_deref()).await;
-        let now = self.inner.now();
-        let source = self.inner.source.id.as_str();
-        let result = match obtained {
-            Ok((credential, _))
-                if self
-                    .rejected
-                    .as_ref()
-                    .is_some_and(|r| r.same_as(&credential)) =>
-            {
-                Err(ConnectFault::RefusedWhenFresh)
-            }
-            Ok((credential, lifetime)) => {
-                let margin = self
-                    .inner
-                    .source
-                    .auth
-                    .exchange
-                    .as_ref()
-                    .map(|e| e.renew_before);
-                self.slot.keep(
-                    credential.clone(),
-                    lifetime,
-                    margin.unwrap_or_default(),
-                    now,
-                );
-                tracing::debug!(
-                    source,
-                    seconds = lifetime.map(|l| l.as_secs()),
-                    "a credential was obtained"
-                );
-                Ok(credential)
-            }
-            Err(fault) => {
-                tracing::warn!(source, code = fault.code(), reason = %fault, "no credential could be obtained");
-                self.slot.fail(fault.clone(), now);
-                Err(fault)
-            }
-        };
-        drop(guard);
-        result
-    }
 }
 
 impl Inner {
-    fn now(&self) -> std::time::SystemTime {
-        self.parts.clock.now()
-    }
-
-    async fn obtain(
-        &self,
-        user: Option<&str>,
-    ) -> Result<(Credential, Option<Duration>), ConnectFault> {
-        let auth = &self.source.auth;
-        let generation = self.generations.fetch_add(1, Ordering::Relaxed);
-        let Some(exchange) = &auth.exchange else {
-            let values =
-                Values::read(auth, None, self.parts.store.as_ref(), &self.parts.settings).await?;
-            let credential =
-                Credential::declared(auth, &values, None, &self.parts.clock, generation)?;
-            return Ok((credential, None));
+    fn keeper(&self, user: Option<&str>) -> Keeper<Reach> {
+        let make = || {
+            let ground = &self.ground;
+            let parts = KeeperParts {
+                store: Arc::clone(&ground.parts.store),
+                clock: Arc::clone(&ground.parts.clock),
+                timer: Arc::clone(&self.timer),
+                random: Arc::clone(&self.random),
+                tasks: Arc::clone(&self.tasks),
+                exchange: Reach {
+                    ground: Arc::clone(ground),
+                    user: user.map(str::to_owned),
+                    values: Mutex::default(),
+                },
+            };
+            Keeper::new(ground.plan(), Timing::default(), parts)
         };
-        let trade = Trade {
-            parts: &self.parts,
-            auth,
-            exchange,
-            origin: &self.origin,
-            user,
-        };
-        let traded = trade.run(&self.rotation).await?;
-        let token = &traded.granted.access_token;
-        let credential = Credential::declared(
-            auth,
-            &traded.values,
-            Some(token),
-            &self.parts.clock,
-            generation,
-        )?;
-        let lifetime = traded.granted.lifetime.unwrap_or(exchange.default_lifetime);
-        Ok((credential, Some(lifetime)))
+        self.slots.of(user, make, Keeper::is_idle)
     }
-
-    /// Tries in the background to save a refresh token that could not be saved.
-    fn save_rotation(self: &Arc<Self>) {
-        if !self.rotation.due_to_save() {
-            return;
-        }
-        let Some(exchange) = &self.source.auth.exchange else {
-            return;
-        };
-        let (inner, name) = (Arc::clone(self), exchange.refresh_token.clone());
-        tokio::spawn(async move {
-            // Not beside an exchange, which saves its own token.
-            if let Ok(_guard) = inner.slots.of(None).flight.try_lock() {
-                inner
-                    .rotation
-                    .save_again(&name, inner.parts.store.as_ref())
-                    .await;
-            }
-        });
-    }
-}
-
-async fn finish(
-    task: tokio::task::JoinHandle<Result<Credential, ConnectFault>>,
-) -> Result<Credential, Refusal> {
-    let result = task.await.unwrap_or(Err(ConnectFault::Internal));
-    result.map_err(Refusal::from)
 }
 
 /// The client authentication that the configuration chooses.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::diagnosis;
 use super::endpoint::TokenResponse;
 use super::fault::ConnectFault;
 use super::source::{AnswerNames, MemberPath};
@@ -63,6 +62,19 @@ pub(super) fn read(
         lifetime: lifetime(&members, names, now)?,
         refresh_token: token(&members, &names.refresh_token)?,
     })
+}
+
+/// The refresh token of an answer that is otherwise unusable: the one that was sent may be used up
+/// by it, so it has to be kept all the same.
+pub(super) fn returned_refresh_token(
+    response: &TokenResponse,
+    names: &AnswerNames,
+) -> Option<Secret> {
+    if !(200..=299).contains(&response.status) {
+        return None;
+    }
+    let members = members(response, names).ok()?;
+    token(&members, &names.refresh_token).ok()?
 }
 
 /// Whether the status is one of success. `now` is seconds since 1970.
@@ -191,21 +203,81 @@ fn wait(text: &str, now: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds.min(LONGEST_WAIT)))
 }
 
+/// Error codes that are named in the log, with what to check. Other texts of the answer never are.
+const KNOWN_ERRORS: &[(&str, &str)] = &[
+    (
+        "invalid_client",
+        "check the client id and secret for stray characters, and that the secret has not expired",
+    ),
+    (
+        "invalid_grant",
+        "the grant is expired, revoked or used elsewhere; check the key or set the connection up again",
+    ),
+    (
+        "unauthorized_client",
+        "the client may not use this grant; check the client id, the tenant and the consent or delegation",
+    ),
+    (
+        "invalid_scope",
+        "a scope is not granted; compare the declared scopes with those of the account",
+    ),
+    (
+        "access_denied",
+        "the account does not allow it; check the consent and the scopes",
+    ),
+    (
+        "invalid_request",
+        "a parameter is wrong; check account id, tenant id and the like",
+    ),
+    (
+        "unsupported_grant_type",
+        "the client is of another kind; create one for this grant",
+    ),
+    (
+        "bad_refresh_token",
+        "the refresh token is expired or used elsewhere; set the connection up again",
+    ),
+    (
+        "incorrect_client_credentials",
+        "check the client id and secret",
+    ),
+    (
+        "invalid_client_id",
+        "check the client id and that its app is installed",
+    ),
+    (
+        "inactive_user",
+        "the account that authorized the connection is not active",
+    ),
+    ("invalid_target", "the audience is not accepted"),
+];
+
 fn rejected(status: u16, members: Option<&Value>) -> ConnectFault {
-    let finding = diagnosis::read(status, members);
+    let code = members.and_then(|m| m.get("error")).and_then(Value::as_str);
+    let known = KNOWN_ERRORS.iter().find(|(name, _)| Some(*name) == code);
     let mut reason = format!("status {status}");
-    if let Some(name) = finding.error {
+    let mut hint = match status {
+        401 | 403 => "check the credential in the secret store",
+        404 => {
+            "check the ids in the address, such as the tenant or the installation, and address limits at the source"
+        }
+        _ => "check the credential and the settings of the source",
+    };
+    if let Some((name, advice)) = known {
         reason.push_str(", ");
         reason.push_str(name);
+        hint = advice;
     }
-    if let Some(number) = finding.number {
+    // Numbers that some endpoints document beside the code.
+    let number = members
+        .and_then(|m| m.get("error_codes"))
+        .and_then(|c| c.get(0))
+        .and_then(Value::as_u64);
+    if let Some(number) = number {
         // Writing to a string does not fail.
         let _ = write!(reason, ", number {number}");
     }
-    ConnectFault::Rejected {
-        reason,
-        cause: finding.cause,
-    }
+    ConnectFault::Rejected { reason, hint }
 }
 
 fn invalid(problem: &str) -> ConnectFault {

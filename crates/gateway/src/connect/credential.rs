@@ -12,6 +12,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::fault::ConnectFault;
+use super::lifecycle::Print;
 use super::oauth1::{Call, Pair, Signed, Signer, Stamp};
 use super::source::{Auth, Placement};
 use super::template::{Place, Template, percent_encode};
@@ -23,8 +24,8 @@ use crate::refusal::{Cause, Refusal};
 #[derive(Debug, Clone)]
 pub struct Credential {
     parts: Arc<[Part]>,
-    /// Grows with every exchange, so that a rejected credential can be told from its successor.
-    pub(super) generation: u64,
+    /// By which a rejected credential is told from its successor.
+    pub(super) print: Print,
 }
 
 #[derive(Debug)]
@@ -101,7 +102,7 @@ impl Credential {
         values: &Values,
         access_token: Option<&Secret>,
         clock: &Arc<dyn Clock>,
-        generation: u64,
+        print: Print,
     ) -> Result<Self, ConnectFault> {
         let value = |name: &str| match name {
             "access_token" => access_token.map(Secret::reveal),
@@ -123,7 +124,7 @@ impl Credential {
             }));
         }
         let parts = parts.into();
-        Ok(Self { parts, generation })
+        Ok(Self { parts, print })
     }
 }
 
@@ -268,7 +269,7 @@ mod tests {
         let part = Part::fill(placement, |_| Some(value)).unwrap();
         Credential {
             parts: part.into_iter().collect(),
-            generation: 1,
+            print: Print::of("1"),
         }
     }
 

@@ -10,7 +10,6 @@ use super::answer::{self, Granted};
 use super::draft::{Draft, add_to_query, address, encode, filled};
 use super::endpoint::{TokenRequest, TokenResponse};
 use super::fault::ConnectFault;
-use super::rotation::Rotation;
 use super::source::{Auth, Body, Device, Exchange, Grant, ParamsIn};
 use super::template::Place;
 use super::values::Values;
@@ -28,12 +27,6 @@ pub(super) struct Trade<'a> {
     /// Scheme, host and port of the source, where the account decides them.
     pub(super) origin: &'a Url,
     pub(super) user: Option<&'a str>,
-}
-
-/// What an exchange gave, with the values that were read for it.
-pub(super) struct Traded {
-    pub(super) granted: Granted,
-    pub(super) values: Values,
 }
 
 /// What is given for a token beside the proof of the client.
@@ -54,26 +47,6 @@ pub(super) enum Given<'a> {
 }
 
 impl Trade<'_> {
-    /// Makes the exchange. A returned refresh token is saved before this ends.
-    pub(super) async fn run(&self, rotation: &Rotation) -> Result<Traded, ConnectFault> {
-        let store = self.parts.store.as_ref();
-        let values = self.values().await?;
-        let refresh_token = if self.exchange.grant.refreshes() {
-            Some(rotation.newest(values.need(&self.exchange.refresh_token)?))
-        } else {
-            None
-        };
-        let given = refresh_token
-            .as_ref()
-            .map_or(Given::Fields, Given::RefreshToken);
-        let granted = self.ask(&values, given).await?;
-        if let (Some(used), Some(new)) = (&refresh_token, &granted.refresh_token) {
-            let name = &self.exchange.refresh_token;
-            rotation.keep(name, used, new, store).await;
-        }
-        Ok(Traded { granted, values })
-    }
-
     /// Reads the fields that the exchange needs.
     pub(super) async fn values(&self) -> Result<Values, ConnectFault> {
         let kind = chosen_client_auth(self.exchange, &self.parts.settings)?;
@@ -104,8 +77,7 @@ impl Trade<'_> {
     /// Reads the answer to [`Trade::send`].
     pub(super) fn read(&self, response: &TokenResponse) -> Result<Granted, ConnectFault> {
         let now = self.parts.clock.unix_seconds();
-        let granted = answer::read(response, &self.exchange.answer, now);
-        granted.map_err(|fault| fault.of_grant(self.exchange.grant))
+        answer::read(response, &self.exchange.answer, now)
     }
 
     /// The device authorization request (RFC 8628 section 3.1), and the answer as it came.

@@ -1,10 +1,9 @@
 //! Why no credential could be had. Texts name places, fields and reasons, never a value.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::diagnosis::{Diagnosis, Evidence};
-use super::source::Grant;
 use super::template::FillError;
+use super::time;
 use crate::ports::StoreError;
 use crate::refusal::{Cause, Refusal};
 
@@ -41,12 +40,12 @@ pub enum ConnectFault {
     #[error("the user to act for is not an e-mail address of at most 320 printable characters")]
     UserInvalid,
     /// The token endpoint refused our credential.
-    #[error("the token endpoint refused the credential: {reason}; {}: {}; {}", .cause.code(), .cause.meaning(), .cause.next_step())]
+    #[error("the token endpoint refused the credential: {reason}; {hint}")]
     Rejected {
         /// The status and, if it is a known one, the error code.
         reason: String,
-        /// Why, as far as it is known.
-        cause: Diagnosis,
+        /// What to check.
+        hint: &'static str,
     },
     /// The source's API refuses tokens although they are fresh.
     #[error(
@@ -85,6 +84,31 @@ pub enum ConnectFault {
         /// The innermost reason, without address or content.
         reason: String,
     },
+    /// Another instance obtains the access token, and it took longer than a request waits.
+    #[error(
+        "another instance is obtaining the access token and is not done yet; retry in a few seconds"
+    )]
+    Busy,
+    /// Another instance exchanged the refresh token and has not recorded the outcome.
+    #[error(
+        "another instance began to exchange the refresh token and has not recorded the outcome; it is waited for, for three minutes at most, since using the token twice could end the connection"
+    )]
+    Pending,
+    /// An exchange ended in the middle, and the token endpoint takes its refresh token no more.
+    #[error(
+        "an exchange that began at {begun} ended before its outcome was recorded, and now the token endpoint refuses its refresh token ({reason}): the new one is lost with the instance or the answer that held it; authorize the connection again"
+    )]
+    Interrupted {
+        /// When the exchange began, RFC 3339.
+        begun: String,
+        /// Why the token endpoint refuses now.
+        reason: String,
+    },
+    /// The stored refresh token was replaced before; the store does not hold its successor.
+    #[error(
+        "the stored refresh token was used up before, so it is not sent again; something wrote an old value back (a restored backup, a deployment tool?): store the newest one or authorize the connection again"
+    )]
+    RefreshTokenStale,
     /// A fault of the gateway itself.
     #[error("the exchange for a credential ended unexpectedly")]
     Internal,
@@ -109,43 +133,11 @@ impl ConnectFault {
             Self::TooLarge => "connect-answer-too-large",
             Self::AnswerInvalid(_) => "connect-answer-invalid",
             Self::Network { .. } => "connect-network",
+            Self::Busy => "connect-busy",
+            Self::Pending => "connect-rotation-pending",
+            Self::Interrupted { .. } => "connect-rotation-interrupted",
+            Self::RefreshTokenStale => "connect-refresh-token-stale",
             Self::Internal => "connect-internal",
-        }
-    }
-
-    /// Why the credential was refused, when it was.
-    pub fn diagnosis(&self) -> Option<Diagnosis> {
-        match self {
-            Self::Rejected { cause, .. } => Some(*cause),
-            _ => None,
-        }
-    }
-
-    /// Whether the grant itself was refused, so that asking again with it is of no use.
-    pub fn refuses_grant(&self) -> bool {
-        self.diagnosis().is_some_and(Diagnosis::ends_grant)
-    }
-
-    /// The same fault, its cause settled by the facts of the connection.
-    #[must_use]
-    pub fn settled(self, facts: &Evidence) -> Self {
-        match self {
-            Self::Rejected { reason, cause } => Self::Rejected {
-                reason,
-                cause: cause.settled(facts),
-            },
-            other => other,
-        }
-    }
-
-    /// The same fault as it is to be understood for a grant.
-    pub(super) fn of_grant(self, grant: Grant) -> Self {
-        match self {
-            Self::Rejected { reason, cause } => Self::Rejected {
-                reason,
-                cause: cause.of_grant(grant),
-            },
-            other => other,
         }
     }
 
@@ -165,7 +157,52 @@ impl ConnectFault {
             Self::TooLarge => Cause::ResponseTooLarge,
             Self::AnswerInvalid(_) => Cause::SourceError,
             Self::Network { cause, .. } => *cause,
+            Self::Busy | Self::Pending => Cause::Overloaded,
+            Self::Interrupted { .. } | Self::RefreshTokenStale => Cause::CredentialRejected,
             Self::Internal => Cause::Internal,
+        }
+    }
+}
+
+/// What a fault says about the refresh token that was sent.
+impl ConnectFault {
+    /// Whether the token endpoint refused, so that nothing was exchanged.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Rejected { .. })
+    }
+
+    /// Whether it refused the refresh token itself, rather than the client or the request.
+    pub(super) fn refuses_grant(&self) -> bool {
+        const GRANT: [&str; 3] = [
+            "invalid_grant",
+            "bad_refresh_token",
+            "invalid_refresh_token",
+        ];
+        matches!(self, Self::Rejected { reason, .. } if GRANT.iter().any(|g| reason.contains(g)))
+    }
+
+    /// Whether the token endpoint may have exchanged the token although no usable answer came.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Unavailable { status, .. } => *status != 429,
+            Self::Network { .. } | Self::AnswerInvalid(_) | Self::TooLarge | Self::Internal => true,
+            _ => false,
+        }
+    }
+
+    /// The reason of a refusal, for those who meet its consequences later.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Rejected { reason, .. } => reason.clone(),
+            other => other.code().to_owned(),
+        }
+    }
+
+    pub(super) fn interrupted(begun: SystemTime, reason: &str) -> Self {
+        let since = begun.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::Interrupted {
+            begun: time::rfc3339_text(since.as_secs()),
+            reason: reason.to_owned(),
         }
     }
 }

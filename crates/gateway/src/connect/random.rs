@@ -1,6 +1,4 @@
-//! Random numbers for token ids and for spreading renewals.
-
-use std::time::Duration;
+//! Random ids of tokens.
 
 use crate::ports::{Random as _, SystemRandom};
 
@@ -18,11 +16,6 @@ pub(super) fn uuid() -> String {
     text
 }
 
-/// A random duration from `least` to `most`, both included, in milliseconds.
-pub(super) fn between(least: Duration, most: Duration) -> Duration {
-    SystemRandom.between(least, most)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,15 +29,5 @@ mod tests {
             assert_eq!(id.as_bytes()[14], b'4', "{id}");
             assert!(b"89ab".contains(&id.as_bytes()[19]), "{id}");
         }
-    }
-
-    #[test]
-    fn stays_between_its_ends() {
-        let (least, most) = (Duration::from_mins(1), Duration::from_mins(10));
-        for _ in 0..10_000 {
-            let drawn = between(least, most);
-            assert!(drawn >= least && drawn <= most);
-        }
-        assert_eq!(between(most, most), most);
     }
 }

@@ -36,6 +36,27 @@ pub(super) fn rfc3339(text: &str) -> Option<u64> {
     u64::try_from(local + shift).ok()
 }
 
+/// The RFC 3339 time of seconds since 1970.
+pub(super) fn rfc3339_text(seconds: u64) -> String {
+    let (days, clock) = (seconds / 86_400, seconds % 86_400);
+    // Days since the March of year 0, so that the leap day is a year's last (see `seconds`).
+    let day = days + 719_468;
+    let era = day / 146_097;
+    let of_era = day % 146_097;
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Seconds since 1970 of an HTTP date such as `Sat, 21 Nov 2026 10:00:00 GMT` (RFC 9110 section 5.6.7).
 pub(super) fn http_date(text: &str) -> Option<u64> {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -114,6 +135,20 @@ mod tests {
             "1969-12-31T23:59:59Z",
         ] {
             assert_eq!(rfc3339(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn writes_what_it_reads() {
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "2016-07-11T22:14:10Z",
+            "2024-02-29T23:59:59Z",
+            "2024-03-01T00:00:00Z",
+            "2100-02-28T12:00:00Z",
+            "2026-12-31T23:00:01Z",
+        ] {
+            assert_eq!(rfc3339_text(rfc3339(text).unwrap()), text);
         }
     }
 

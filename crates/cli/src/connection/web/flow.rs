@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
-use bytes::Bytes;
 use hushgate_gateway::ports::Secret;
 
 /// A future of a [`Flow`].
@@ -78,7 +77,7 @@ pub struct Button {
     /// Its media type.
     pub media: &'static str,
     /// The picture.
-    pub bytes: Bytes,
+    pub bytes: &'static [u8],
 }
 
 /// One question of the form.

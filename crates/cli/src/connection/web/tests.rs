@@ -202,14 +202,10 @@ impl Visit {
     /// A page that nobody has opened yet.
     async fn before(flow: Sample, limits: Limits) -> anyhow::Result<Self> {
         let flow = Arc::new(flow);
-        Self::with(flow, &Options::default(), limits).await
-    }
-
-    async fn with(flow: Arc<Sample>, options: &Options, limits: Limits) -> anyhow::Result<Self> {
-        let web = Web::within(flow.clone(), options, limits).await?;
+        let web = Web::within(flow.clone(), &Options::default(), limits).await?;
         Ok(Self {
             flow,
-            port: web.listeners.port()?,
+            port: web.listener.local_addr()?.port(),
             base: web.site.base.clone(),
             cookie: String::new(),
             link: web.link().to_owned(),

@@ -37,6 +37,18 @@ pub enum Placement {
     Signature,
 }
 
+impl Placement {
+    /// Whether it needs no other value than this.
+    pub(crate) fn is_made_of(&self, name: &str) -> bool {
+        let only = |template: &Template| template.names().all(|n| n == name);
+        match self {
+            Self::Header(_, value) | Self::Query(_, value) | Self::Body(_, value) => only(value),
+            Self::Basic(user, password) => only(user) && only(password),
+            Self::Signature => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Header,

@@ -1,0 +1,158 @@
+//! How a connector's credential is made: the source's declaration, put to the life cycle's port.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::answer::{self, Granted};
+use super::credential::Credential;
+use super::exchange::{Given, Trade};
+use super::fault::ConnectFault;
+use super::lifecycle::{Access, Answer, Exchange, JOURNAL_ENTRY, Material, Plan, Print};
+use super::source::{Kept, RefreshTokens};
+use super::values::Values;
+use super::{ConnectorParts, Source};
+use crate::ports::{PortFuture, Random as _, Secret, SystemRandom};
+use reqwest::Url;
+
+/// What every keeper of one connector works with.
+pub(super) struct Ground {
+    pub(super) source: Arc<Source>,
+    pub(super) parts: ConnectorParts,
+    pub(super) origin: Url,
+}
+
+/// Makes credentials for one user of a source, or for the source as such.
+pub(super) struct Reach {
+    pub(super) ground: Arc<Ground>,
+    pub(super) user: Option<String>,
+    /// The fields as they were read for the last exchange.
+    pub(super) values: Mutex<Option<Arc<Values>>>,
+}
+
+impl Ground {
+    /// How the source's credential is kept.
+    pub(super) fn plan(&self) -> Plan {
+        let auth = &self.source.auth;
+        let exchange = auth.exchange.as_ref();
+        let material = match exchange {
+            None => Material::Fields,
+            Some(exchange) if !exchange.grant.refreshes() => Material::Exchange,
+            Some(_) if auth.rotation == RefreshTokens::Constant => Material::ConstantRefreshToken,
+            Some(_) => Material::RefreshToken,
+        };
+        // An entry that an administrator keeps is never overwritten.
+        let taken = |f: &super::Field| f.kept == Kept::Store && f.name == JOURNAL_ENTRY;
+        let taken = auth.fields.iter().any(taken);
+        Plan {
+            source: self.source.id.clone(),
+            material,
+            shared: auth.shared && exchange.is_some() && !taken,
+            margin: exchange.map(|e| e.renew_before).unwrap_or_default(),
+            default_lifetime: exchange.map(|e| e.default_lifetime).unwrap_or_default(),
+            refresh_entry: exchange
+                .map(|e| e.refresh_token.clone())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl Reach {
+    async fn ask(&self, refresh: Option<&Secret>) -> Result<Answer, ConnectFault> {
+        let Ground {
+            source,
+            parts,
+            origin,
+        } = self.ground.as_ref();
+        let exchange = source.auth.exchange.as_ref();
+        let exchange = exchange.ok_or(ConnectFault::Internal)?;
+        let trade = Trade {
+            parts,
+            auth: &source.auth,
+            exchange,
+            origin,
+            user: self.user.as_deref(),
+        };
+        let values = Arc::new(trade.values().await?);
+        let given = refresh.map_or(Given::Fields, Given::RefreshToken);
+        let response = trade.send(&values, given).await?;
+        *self.values() = Some(values);
+        Ok(match trade.read(&response) {
+            Ok(Granted {
+                access_token,
+                lifetime,
+                refresh_token,
+            }) => Answer {
+                access: Ok(Access {
+                    token: access_token,
+                    lifetime,
+                }),
+                refresh: refresh_token,
+            },
+            Err(fault) => Answer {
+                access: Err(fault),
+                refresh: answer::returned_refresh_token(&response, &exchange.answer),
+            },
+        })
+    }
+
+    fn values(&self) -> std::sync::MutexGuard<'_, Option<Arc<Values>>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fields that the credential itself is made of.
+    async fn fields(&self, token: Option<&Secret>) -> Result<Arc<Values>, ConnectFault> {
+        let auth = &self.ground.source.auth;
+        if token.is_some() {
+            if auth.oauth1.is_none() && auth.send.iter().all(|p| p.is_made_of("access_token")) {
+                return Ok(Arc::default());
+            }
+            let last = self.values().clone();
+            if let Some(values) = last {
+                return Ok(values);
+            }
+        }
+        let parts = &self.ground.parts;
+        let kind = match &auth.exchange {
+            Some(exchange) => Some(super::chosen_client_auth(exchange, &parts.settings)?),
+            None => None,
+        };
+        let values = Values::read(auth, kind, parts.store.as_ref(), &parts.settings);
+        Ok(Arc::new(values.await?))
+    }
+}
+
+impl Exchange for Reach {
+    type Credential = Credential;
+
+    fn exchange(&self, refresh: Option<Secret>) -> PortFuture<'_, Answer> {
+        Box::pin(async move {
+            let answer = self.ask(refresh.as_ref()).await;
+            answer.unwrap_or_else(|fault| Answer {
+                access: Err(fault),
+                refresh: None,
+            })
+        })
+    }
+
+    fn dress<'a>(
+        &'a self,
+        token: Option<&'a Secret>,
+    ) -> PortFuture<'a, Result<Credential, ConnectFault>> {
+        Box::pin(async move {
+            let values = self.fields(token).await?;
+            let print = match token {
+                Some(token) => Print::of(token.reveal()),
+                None => Print::of(&SystemRandom.number().to_string()),
+            };
+            let Ground { source, parts, .. } = self.ground.as_ref();
+            Credential::declared(&source.auth, &values, token, &parts.clock, print)
+        })
+    }
+
+    fn print(&self, credential: &Credential) -> Print {
+        credential.print
+    }
+
+    fn is_same(&self, one: &Credential, other: &Credential) -> bool {
+        one.same_as(other)
+    }
+}
