@@ -105,6 +105,17 @@ async fn a_keyboard_is_enough_from_the_form_to_the_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn other_sites_in_the_browser_reach_nothing() {
+    let flow = Arc::new(Script::new(form(), []));
+    let served = serve(flow.clone()).await;
+    if drive("hostile.mjs", &json!({"link": served.link})).await {
+        assert_eq!(flow.answers().len(), 0, "the setup was begun");
+        assert!(!served.end.is_finished(), "the setup was ended");
+    }
+    served.end.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn axe_finds_nothing_on_any_other_page() {
     let mut pages = Vec::new();
     let mut ends = Vec::new();

@@ -31,12 +31,12 @@ function program() {
   };
 }
 
-// Starts the browser; null where there is none.
-export async function launch() {
+// Starts the browser, with further options of playwright; null where there is none.
+export async function launch(options = {}) {
   const what = program();
   if (!what) return null;
   // No sandbox: it needs rights that a container does not give, and only our own pages are opened.
-  return chromium.launch({ ...what, chromiumSandbox: false, timeout: 60_000 });
+  return chromium.launch({ ...options, ...what, chromiumSandbox: false, timeout: 60_000 });
 }
 
 // A page with a record of everything that must stay clean.

@@ -87,6 +87,12 @@ await page.getByText(account).waitFor();
 await page.getByText('You can close this page').waitFor();
 await look('success');
 
+// Going back shows no more of it.
+await page.goBack();
+await heading('Vexillum is connected');
+assert.equal(await page.locator('input, textarea').count(), 0);
+assert.ok(!(await page.content()).includes(secret));
+
 const addresses = [...(await history(page)), ...seen.urls];
 for (const part of [secret, encodeURIComponent(secret)]) {
   assert.ok(!addresses.some((url) => url.includes(part)), 'the secret is in an address');
