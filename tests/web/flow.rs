@@ -192,7 +192,7 @@ pub(super) fn states() -> Vec<State> {
     });
     let button = Button {
         media: "image/svg+xml",
-        bytes: include_bytes!("button.svg"),
+        bytes: include_bytes!("button.svg").as_slice().into(),
     };
     vec![
         ("certificate", None, &[], "Connect Vexillum", certificate()),

@@ -18,6 +18,7 @@ mod answer;
 mod assertion;
 pub mod consent;
 mod credential;
+pub mod diagnosis;
 mod draft;
 mod endpoint;
 mod exchange;
@@ -33,6 +34,7 @@ mod time;
 mod values;
 
 pub use credential::Credential;
+pub use diagnosis::{Diagnosis, Evidence};
 pub use endpoint::{LARGEST_ANSWER, TokenEndpoint, TokenRequest, TokenResponse};
 pub use fault::ConnectFault;
 pub use source::{

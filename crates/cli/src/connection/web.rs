@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use hushgate_gateway::connect::source::Redirect;
+
 use crate::print;
 
 mod answer;
@@ -33,11 +35,8 @@ pub use flow::{
 use guard::Place;
 use keys::Key;
 use routes::{Limits, Site};
+use server::Listeners;
 use session::{End, Session};
-
-/// Where vendors send the browser back to; the same at every start, because vendors ask for it
-/// beforehand.
-pub const CALLBACK: &str = "/callback";
 
 /// How long the last page's style sheet may take to be fetched.
 const LAST_FILES: Duration = Duration::from_secs(2);
@@ -47,10 +46,10 @@ const LAST_PAGE: Duration = Duration::from_mins(1);
 /// How the page is served.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0: any free one.
-    pub port: u16,
-    /// Whether the vendor returns to `localhost` instead of `127.0.0.1`, as some vendors ask for.
-    pub localhost: bool,
+    /// Where the vendor sends the browser back to, as it is registered there.
+    pub redirect: Redirect,
+    /// The port to listen on; none: that of `redirect`, or any free one.
+    pub port: Option<u16>,
     /// How long the command waits for the setup to end.
     pub patience: Duration,
 }
@@ -58,8 +57,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            port: 0,
-            localhost: false,
+            redirect: Redirect::default(),
+            port: None,
             patience: Duration::from_mins(30),
         }
     }
@@ -67,14 +66,14 @@ impl Default for Options {
 
 /// The page, listening and not yet serving.
 pub struct Web {
-    listener: tokio::net::TcpListener,
+    listeners: Listeners,
     site: Arc<Site>,
     link: String,
     patience: Duration,
 }
 
 impl Web {
-    /// Listens on 127.0.0.1.
+    /// Listens on this machine.
     ///
     /// # Errors
     /// When the port can't be had.
@@ -87,23 +86,23 @@ impl Web {
         options: &Options,
         limits: Limits,
     ) -> anyhow::Result<Self> {
-        let listener = server::listen(options.port)
+        let redirect = &options.redirect;
+        let port = options.port.or(redirect.port).unwrap_or(0);
+        let localhost = redirect.host == "localhost";
+        let listeners = Listeners::bind(port, localhost)
             .await
-            .with_context(|| match options.port {
+            .with_context(|| match port {
                 0 => "can't listen on 127.0.0.1".to_owned(),
-                port => format!("can't listen on port {port} of 127.0.0.1; is it in use?"),
+                port => format!("can't listen on port {port} of this machine; is it in use?"),
             })?;
         let place = Place {
-            port: listener.local_addr()?.port(),
+            port: listeners.port()?,
+            callback: redirect.path.clone(),
+            callback_host: redirect.host.clone(),
         };
         let pass = Key::fresh()?;
         let link = format!("{}{}{}", place.origin(), page::ENTER, pass.reveal());
-        let host = if options.localhost {
-            "localhost"
-        } else {
-            "127.0.0.1"
-        };
-        let redirect = format!("http://{host}:{}{CALLBACK}", place.port);
+        let redirect = redirect.with_port(place.port);
         let site = Site {
             place,
             session: Arc::new(Session::new(flow, pass, Key::fresh()?, redirect)),
@@ -112,7 +111,7 @@ impl Web {
             on_reuse,
         };
         Ok(Self {
-            listener,
+            listeners,
             site: Arc::new(site),
             link,
             patience: options.patience,
@@ -144,7 +143,7 @@ impl Web {
                 tokio::time::sleep(LAST_FILES).await;
             }
         };
-        server::serve(self.listener, Arc::clone(&self.site), stop).await;
+        server::serve(self.listeners, Arc::clone(&self.site), stop).await;
         match end {
             Some(End::Connected(connected)) => Ok(connected),
             Some(End::Cancelled) => bail!("the setup was cancelled in the page; nothing was kept"),

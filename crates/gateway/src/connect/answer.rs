@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::diagnosis;
 use super::endpoint::TokenResponse;
 use super::fault::ConnectFault;
 use super::source::{AnswerNames, MemberPath};
@@ -203,81 +204,21 @@ fn wait(text: &str, now: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds.min(LONGEST_WAIT)))
 }
 
-/// Error codes that are named in the log, with what to check. Other texts of the answer never are.
-const KNOWN_ERRORS: &[(&str, &str)] = &[
-    (
-        "invalid_client",
-        "check the client id and secret for stray characters, and that the secret has not expired",
-    ),
-    (
-        "invalid_grant",
-        "the grant is expired, revoked or used elsewhere; check the key or set the connection up again",
-    ),
-    (
-        "unauthorized_client",
-        "the client may not use this grant; check the client id, the tenant and the consent or delegation",
-    ),
-    (
-        "invalid_scope",
-        "a scope is not granted; compare the declared scopes with those of the account",
-    ),
-    (
-        "access_denied",
-        "the account does not allow it; check the consent and the scopes",
-    ),
-    (
-        "invalid_request",
-        "a parameter is wrong; check account id, tenant id and the like",
-    ),
-    (
-        "unsupported_grant_type",
-        "the client is of another kind; create one for this grant",
-    ),
-    (
-        "bad_refresh_token",
-        "the refresh token is expired or used elsewhere; set the connection up again",
-    ),
-    (
-        "incorrect_client_credentials",
-        "check the client id and secret",
-    ),
-    (
-        "invalid_client_id",
-        "check the client id and that its app is installed",
-    ),
-    (
-        "inactive_user",
-        "the account that authorized the connection is not active",
-    ),
-    ("invalid_target", "the audience is not accepted"),
-];
-
 fn rejected(status: u16, members: Option<&Value>) -> ConnectFault {
-    let code = members.and_then(|m| m.get("error")).and_then(Value::as_str);
-    let known = KNOWN_ERRORS.iter().find(|(name, _)| Some(*name) == code);
+    let finding = diagnosis::read(status, members);
     let mut reason = format!("status {status}");
-    let mut hint = match status {
-        401 | 403 => "check the credential in the secret store",
-        404 => {
-            "check the ids in the address, such as the tenant or the installation, and address limits at the source"
-        }
-        _ => "check the credential and the settings of the source",
-    };
-    if let Some((name, advice)) = known {
+    if let Some(name) = finding.error {
         reason.push_str(", ");
         reason.push_str(name);
-        hint = advice;
     }
-    // Numbers that some endpoints document beside the code.
-    let number = members
-        .and_then(|m| m.get("error_codes"))
-        .and_then(|c| c.get(0))
-        .and_then(Value::as_u64);
-    if let Some(number) = number {
+    if let Some(number) = finding.number {
         // Writing to a string does not fail.
         let _ = write!(reason, ", number {number}");
     }
-    ConnectFault::Rejected { reason, hint }
+    ConnectFault::Rejected {
+        reason,
+        cause: finding.cause,
+    }
 }
 
 fn invalid(problem: &str) -> ConnectFault {

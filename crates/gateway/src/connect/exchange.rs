@@ -77,7 +77,8 @@ impl Trade<'_> {
     /// Reads the answer to [`Trade::send`].
     pub(super) fn read(&self, response: &TokenResponse) -> Result<Granted, ConnectFault> {
         let now = self.parts.clock.unix_seconds();
-        answer::read(response, &self.exchange.answer, now)
+        let granted = answer::read(response, &self.exchange.answer, now);
+        granted.map_err(|fault| fault.of_grant(self.exchange.grant))
     }
 
     /// The device authorization request (RFC 8628 section 3.1), and the answer as it came.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::diagnosis::{Diagnosis, Evidence};
+use super::source::Grant;
 use super::template::FillError;
 use super::time;
 use crate::ports::StoreError;
@@ -40,12 +42,12 @@ pub enum ConnectFault {
     #[error("the user to act for is not an e-mail address of at most 320 printable characters")]
     UserInvalid,
     /// The token endpoint refused our credential.
-    #[error("the token endpoint refused the credential: {reason}; {hint}")]
+    #[error("the token endpoint refused the credential: {reason}; {}: {}; {}", .cause.code(), .cause.meaning(), .cause.next_step())]
     Rejected {
         /// The status and, if it is a known one, the error code.
         reason: String,
-        /// What to check.
-        hint: &'static str,
+        /// Why, as far as it is known.
+        cause: Diagnosis,
     },
     /// The source's API refuses tokens although they are fresh.
     #[error(
@@ -141,6 +143,42 @@ impl ConnectFault {
         }
     }
 
+    /// Why the credential was refused, when it was.
+    pub fn diagnosis(&self) -> Option<Diagnosis> {
+        match self {
+            Self::Rejected { cause, .. } => Some(*cause),
+            _ => None,
+        }
+    }
+
+    /// Whether the grant itself was refused, so that asking again with it is of no use.
+    pub fn refuses_grant(&self) -> bool {
+        self.diagnosis().is_some_and(Diagnosis::ends_grant)
+    }
+
+    /// The same fault, its cause settled by the facts of the connection.
+    #[must_use]
+    pub fn settled(self, facts: &Evidence) -> Self {
+        match self {
+            Self::Rejected { reason, cause } => Self::Rejected {
+                reason,
+                cause: cause.settled(facts),
+            },
+            other => other,
+        }
+    }
+
+    /// The same fault as it is to be understood for a grant.
+    pub(super) fn of_grant(self, grant: Grant) -> Self {
+        match self {
+            Self::Rejected { reason, cause } => Self::Rejected {
+                reason,
+                cause: cause.of_grant(grant),
+            },
+            other => other,
+        }
+    }
+
     fn cause(&self) -> Cause {
         match self {
             Self::SecretMissing(_) => Cause::CredentialMissing,
@@ -171,14 +209,9 @@ impl ConnectFault {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// Whether it refused the refresh token itself, rather than the client or the request.
-    pub(super) fn refuses_grant(&self) -> bool {
-        const GRANT: [&str; 3] = [
-            "invalid_grant",
-            "bad_refresh_token",
-            "invalid_refresh_token",
-        ];
-        matches!(self, Self::Rejected { reason, .. } if GRANT.iter().any(|g| reason.contains(g)))
+    /// Whether it refused the refresh token itself or did not say what it refused.
+    pub(super) fn may_refuse_grant(&self) -> bool {
+        self.refuses_grant() || self.diagnosis() == Some(Diagnosis::Unknown)
     }
 
     /// Whether the token endpoint may have exchanged the token although no usable answer came.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hushgate_gateway::connect::{ConnectFault, Source, SourceOptions};
+use hushgate_gateway::connect::{ConnectFault, Diagnosis, Source, SourceOptions};
 
 const SCHEMA: &str = include_str!("../../../../docs/source.schema.json");
 /// One unknown key in every mapping that has fixed keys; `{}` stands for the type.
@@ -72,6 +72,15 @@ fn the_reference_names_every_key_and_the_page_every_fault() {
             "{}",
             fault.code()
         );
+    }
+}
+
+#[test]
+fn the_page_says_what_every_cause_of_a_refusal_means_and_what_to_do() {
+    for cause in Diagnosis::ALL {
+        let (code, meaning, step) = (cause.code(), cause.meaning(), cause.next_step());
+        let row = format!("| `{code}` | {meaning} | {step} |\n");
+        assert!(PAGE.contains(&row), "docs/connections.md lacks: {row}");
     }
 }
 

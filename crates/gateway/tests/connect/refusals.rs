@@ -14,7 +14,7 @@ async fn a_known_error_is_named_with_its_next_step() {
     let bench = Bench::zoom(move |_| refusal.clone()).await;
     assert_eq!(
         bench.refused().await.detail(),
-        "connect-rejected: the token endpoint refused the credential: status 400, unauthorized_client, number 700016; the client may not use this grant; check the client id, the tenant and the consent or delegation"
+        "connect-rejected: the token endpoint refused the credential: status 400, unauthorized_client, number 700016; wrong-id: an id is not of the wanted kind, such as an object id in place of the application id, or an installation that is not there; check client id, account id and installation id against the app's page"
     );
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use hushgate_gateway::ports::Secret;
 
 /// A future of a [`Flow`].
@@ -77,7 +78,7 @@ pub struct Button {
     /// Its media type.
     pub media: &'static str,
     /// The picture.
-    pub bytes: &'static [u8],
+    pub bytes: Bytes,
 }
 
 /// One question of the form.

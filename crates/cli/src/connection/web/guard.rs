@@ -11,10 +11,14 @@ use http::{HeaderMap, HeaderName, Method, Request};
 pub(super) const COOKIE_NAME: &str = "hushgate_setup";
 
 /// Where the server is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     /// Its port on 127.0.0.1.
     pub(super) port: u16,
+    /// The path that the vendor returns to.
+    pub(super) callback: String,
+    /// The host that the vendor returns to: `127.0.0.1`, or `localhost` where it wants that.
+    pub(super) callback_host: String,
 }
 
 /// Why a request is not answered.
@@ -36,26 +40,28 @@ pub(super) enum Stranger {
 
 impl Place {
     /// The origin (RFC 6454) of the pages.
-    pub(super) fn origin(self) -> String {
+    pub(super) fn origin(&self) -> String {
         format!("http://{}", self.authority())
     }
 
-    fn authority(self) -> String {
+    fn authority(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Refuses requests for another host. The vendor's return may come to `localhost` too, which
-    /// some vendors ask for.
-    pub(super) fn check_host<B>(self, request: &Request<B>) -> Result<(), Stranger> {
+    /// Refuses requests for another host. Only the vendor's return may come to the one it knows.
+    ///
+    /// # Errors
+    /// [`Stranger::Host`].
+    pub(super) fn check_host<B>(&self, request: &Request<B>) -> Result<(), Stranger> {
         let mut hosts = request.headers().get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err(Stranger::Host);
         };
         let own = host.as_bytes() == self.authority().as_bytes();
-        let local = request.uri().path() == super::CALLBACK
-            && host.as_bytes() == format!("localhost:{}", self.port).as_bytes();
+        let returns = request.uri().path() == self.callback
+            && host.as_bytes() == format!("{}:{}", self.callback_host, self.port).as_bytes();
         let absolute = request.uri().authority().is_some();
-        if absolute || !(own || local) {
+        if absolute || !(own || returns) {
             return Err(Stranger::Host);
         }
         Ok(())
@@ -65,7 +71,7 @@ impl Place {
     ///
     /// # Errors
     /// [`Stranger::Origin`].
-    pub(super) fn check_origin<B>(self, request: &Request<B>) -> Result<(), Stranger> {
+    pub(super) fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Stranger> {
         let headers = request.headers();
         let site = only(headers, &HeaderName::from_static("sec-fetch-site"))?;
         if site.is_some_and(|site| site != "same-origin" && site != "none") {

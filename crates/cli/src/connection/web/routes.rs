@@ -9,10 +9,10 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::answer::{Answer, file, page, see_other, set_cookie};
+use super::form;
 use super::guard::{Place, Stranger, check_form, cookie};
 use super::page::{self as pages, Page};
 use super::session::{Session, Stage};
-use super::{CALLBACK, form};
 
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
@@ -68,7 +68,9 @@ impl Site {
             ),
             "/icon.svg" if get => file("image/svg+xml", Bytes::from_static(ICON.as_bytes())),
             "/button" if get => self.button(),
-            CALLBACK if get => self.returned(request.uri().query().unwrap_or_default()),
+            path if get && path == self.place.callback => {
+                self.returned(request.uri().query().unwrap_or_default())
+            }
             path if get && path.starts_with(pages::ENTER) => self.enter(path),
             path => match path.strip_prefix(self.base.as_str()) {
                 Some(place) => self.inside(place, request).await,
@@ -192,7 +194,7 @@ impl Site {
 
     fn button(&self) -> Answer {
         match self.session.flow().face().button {
-            Some(button) => file(button.media, Bytes::from_static(button.bytes)),
+            Some(button) => file(button.media, button.bytes),
             None => nothing(),
         }
     }

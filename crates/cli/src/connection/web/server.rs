@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,29 +22,71 @@ const HEAD: usize = 16 << 10;
 /// The time for running answers to end.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Listens on 127.0.0.1; port 0 is any free one.
-///
-/// # Errors
-/// When the port can't be had.
-pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+/// Where connections come in.
+pub(super) struct Listeners {
+    v4: TcpListener,
+    v6: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Listens on 127.0.0.1; port 0 is any free one. For `localhost` also on `::1`, which browsers
+    /// may try first: nobody else on the machine gets what the vendor sends back.
+    ///
+    /// # Errors
+    /// When the port can't be had.
+    pub(super) async fn bind(port: u16, localhost: bool) -> io::Result<Self> {
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let v6 = if localhost {
+            let port = v4.local_addr()?.port();
+            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+                // A machine without IPv6.
+                other => other.ok(),
+            }
+        } else {
+            None
+        };
+        Ok(Self { v4, v6 })
+    }
+
+    /// The port of all.
+    ///
+    /// # Errors
+    /// When the system does not tell it.
+    pub(super) fn port(&self) -> io::Result<u16> {
+        self.v4.local_addr().map(|address| address.port())
+    }
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let v6 = async {
+            match &self.v6 {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        let (stream, _) = tokio::select! {
+            accepted = self.v4.accept() => accepted,
+            accepted = v6 => accepted,
+        }?;
+        Ok(stream)
+    }
 }
 
 /// Serves until `stop` completes.
-pub(super) async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Future<Output = ()>) {
+pub(super) async fn serve(listeners: Listeners, site: Arc<Site>, stop: impl Future<Output = ()>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = async {
             let permit = Arc::clone(&connections).acquire_owned().await;
-            (listener.accept().await, permit)
+            (listeners.accept().await, permit)
         };
         let (accepted, permit) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok(stream) = accepted else {
             // Out of descriptors, most likely; wait for some to be closed.
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
@@ -55,7 +97,7 @@ pub(super) async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Fut
             drop(permit);
         });
     }
-    drop(listener);
+    drop(listeners);
     // The error says only that time ran out.
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
 }

@@ -202,10 +202,14 @@ impl Visit {
     /// A page that nobody has opened yet.
     async fn before(flow: Sample, limits: Limits) -> anyhow::Result<Self> {
         let flow = Arc::new(flow);
-        let web = Web::within(flow.clone(), &Options::default(), limits).await?;
+        Self::with(flow, &Options::default(), limits).await
+    }
+
+    async fn with(flow: Arc<Sample>, options: &Options, limits: Limits) -> anyhow::Result<Self> {
+        let web = Web::within(flow.clone(), options, limits).await?;
         Ok(Self {
             flow,
-            port: web.listener.local_addr()?.port(),
+            port: web.listeners.port()?,
             base: web.site.base.clone(),
             cookie: String::new(),
             link: web.link().to_owned(),

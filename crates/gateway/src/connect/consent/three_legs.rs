@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::callback::Callback;
 use super::{ConsentFault, Obtained, Scene};
+use crate::connect::diagnosis::Diagnosis;
 use crate::connect::endpoint::{TokenRequest, TokenResponse};
 use crate::connect::fault::ConnectFault;
 use crate::connect::oauth1::{Call, Pair, Signed, Signer, Stamp};
@@ -164,34 +165,24 @@ impl Answer {
     }
 }
 
-/// Causes that servers name in `oauth_problem` (an extension that many have), with what to do.
-const PROBLEMS: &[(&str, &str)] = &[
-    (
-        "consumer_key_unknown",
-        "check the consumer key for stray characters",
-    ),
-    (
-        "consumer_key_rejected",
-        "the app at the vendor is not active; enable it there",
-    ),
-    (
-        "signature_invalid",
-        "check the consumer secret or key, and the declared signature method",
-    ),
-    (
-        "signature_method_rejected",
-        "the vendor wants another signature method; declare that one",
-    ),
-    ("timestamp_refused", "set this machine's clock"),
-    ("nonce_used", "try again"),
-    ("token_expired", "the consent took too long; begin it again"),
-    ("token_used", "begin the consent again"),
-    ("token_rejected", "begin the consent again"),
-    ("verifier_invalid", "begin the consent again"),
-    (
-        "parameter_rejected",
-        "check that the redirect address is registered in the app at the vendor",
-    ),
+/// Causes that servers name in `oauth_problem` (an extension that many have).
+const PROBLEMS: &[(&str, Diagnosis)] = &[
+    ("consumer_key_unknown", Diagnosis::ClientChanged),
+    ("consumer_key_rejected", Diagnosis::ClientDisabled),
+    ("consumer_key_refused", Diagnosis::ClientDisabled),
+    ("signature_invalid", Diagnosis::KeyUnknown),
+    ("signature_method_rejected", Diagnosis::WrongAppKind),
+    ("timestamp_refused", Diagnosis::ClockSkew),
+    ("token_expired", Diagnosis::LifetimeEnded),
+    ("token_revoked", Diagnosis::Revoked),
+    ("token_used", Diagnosis::RefreshTokenUnknown),
+    ("token_rejected", Diagnosis::RefreshTokenUnknown),
+    ("permission_denied", Diagnosis::ConsentMissing),
+    ("permission_unknown", Diagnosis::ConsentMissing),
+    ("user_refused", Diagnosis::ConsentMissing),
+    ("verifier_invalid", Diagnosis::RequestWrong),
+    ("parameter_rejected", Diagnosis::RequestWrong),
+    ("nonce_used", Diagnosis::RequestWrong),
 ];
 
 /// The cause that a refusing answer names, if it is a known one.
@@ -199,10 +190,10 @@ fn problem(response: &TokenResponse) -> Option<ConnectFault> {
     let body = std::str::from_utf8(&response.body).ok()?;
     let pairs = pairs(body).ok()?;
     let (_, named) = pairs.iter().find(|(name, _)| name == "oauth_problem")?;
-    let (name, hint) = PROBLEMS.iter().find(|(name, _)| *name == named.reveal())?;
+    let (name, cause) = PROBLEMS.iter().find(|(name, _)| *name == named.reveal())?;
     Some(ConnectFault::Rejected {
         reason: format!("status {}, {name}", response.status),
-        hint,
+        cause: *cause,
     })
 }
 

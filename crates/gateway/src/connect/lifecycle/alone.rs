@@ -77,7 +77,7 @@ impl<X: Exchange> Inner<X> {
         let chosen = self.choose_alone().await?;
         let first = self.exchange_alone(rejected, &chosen).await;
         let Err(fault) = &first else { return first };
-        if !fault.refuses_grant() || !self.newer_than(chosen.print, &Journal::default()).await {
+        if !fault.may_refuse_grant() || !self.newer_than(chosen.print, &Journal::default()).await {
             return first;
         }
         let chosen = self.choose_alone().await?;
@@ -111,7 +111,7 @@ impl<X: Exchange> Inner<X> {
         let refresh = answer.refresh.as_ref();
         match &answer.access {
             Err(fault) if refresh.is_none() => {
-                if let Some(at) = chosen.unsure.filter(|_| fault.refuses_grant()) {
+                if let Some(at) = chosen.unsure.filter(|_| fault.may_refuse_grant()) {
                     return Err(ConnectFault::interrupted(at, &fault.reason()));
                 }
                 if fault.is_ambiguous() {

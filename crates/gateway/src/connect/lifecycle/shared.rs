@@ -180,7 +180,7 @@ impl<X: Exchange> Inner<X> {
         let first = self.refreshed(desk, rejected, journal, &chosen).await;
         let Err(fault) = &first else { return first };
         let journal = self.state().known.last().cloned().unwrap_or_default();
-        if !fault.refuses_grant() || !self.newer_than(chosen.print, &journal).await {
+        if !fault.may_refuse_grant() || !self.newer_than(chosen.print, &journal).await {
             return first;
         }
         // It was renewed elsewhere or by an administrator while it was being used here.
@@ -408,7 +408,7 @@ impl<X: Exchange> Inner<X> {
             .as_ref()
             .filter(|r| r.refresh == chosen.print);
         let strikes = before.map_or(0, |r| r.strikes);
-        let interrupted: Option<SystemTime> = chosen.unsure.filter(|_| fault.refuses_grant());
+        let interrupted: Option<SystemTime> = chosen.unsure.filter(|_| fault.may_refuse_grant());
         let pause = match interrupted {
             Some(_) => INTERRUPTED_PAUSE,
             None => cool_down(strikes),

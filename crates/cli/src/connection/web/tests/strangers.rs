@@ -1,5 +1,7 @@
 //! What others try: sites in the same browser, other programs on the machine, names bound to it.
 
+use hushgate_gateway::connect::source::Redirect;
+
 use super::*;
 
 const FORBIDDEN: u16 = 403;
@@ -40,16 +42,66 @@ async fn another_host_is_not_served() -> Tested {
 }
 
 #[tokio::test]
-async fn a_vendor_may_return_to_localhost_and_nothing_else_may() -> Tested {
-    let visit = Visit::of(consenting()).await?;
+async fn a_vendor_returns_to_the_host_and_path_that_it_knows_and_nothing_else_does() -> Tested {
+    let options = Options {
+        redirect: Redirect {
+            host: "localhost".into(),
+            port: None,
+            path: "/oauth/back".into(),
+        },
+        ..Options::default()
+    };
+    let flow = Arc::new(consenting());
+    let mut visit = Visit::with(flow, &options, Limits::default()).await?;
+    visit.enter().await?;
     visit.post("answers", &good()).await?;
     let _ = visit.page().await?;
     let port = visit.port;
-    let request =
-        format!("GET /callback?state=the-state&code=c HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n");
-    let reply = visit.send(&request).await?;
-    assert_eq!(reply.status, 303);
-    assert!(reply.location().starts_with(&visit.origin()), "{reply:?}");
+    let redirect = format!("http://localhost:{port}/oauth/back");
+    assert_eq!(visit.answers().get("redirect"), Some(&redirect));
+    for (host, path, status) in [
+        ("localhost", "/callback", FORBIDDEN),
+        ("127.0.0.1", "/callback", 404),
+        ("localhost", visit.base.as_str(), FORBIDDEN),
+        ("localhost", "/oauth/back/", FORBIDDEN),
+        ("LOCALHOST", "/oauth/back", FORBIDDEN),
+        ("localhost", "/oauth/back", 303),
+    ] {
+        let request =
+            format!("GET {path}?state=the-state&code=c HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n");
+        let reply = visit.send(&request).await?;
+        assert_eq!(reply.status, status, "{host}{path}");
+        if status == 303 {
+            assert!(reply.location().starts_with(&visit.origin()), "{reply:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_else_on_the_machine_gets_what_comes_to_localhost() -> Tested {
+    let localhost = Redirect {
+        host: "localhost".into(),
+        ..Redirect::default()
+    };
+    let options = Options {
+        redirect: localhost,
+        ..Options::default()
+    };
+    let visit = Visit::with(Arc::new(consenting()), &options, Limits::default()).await?;
+    match tokio::net::TcpListener::bind(("::1", visit.port)).await {
+        Ok(_) => anyhow::bail!("::1 was left to others"),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
+        // A machine without IPv6 has no such address to take.
+        Err(_) => return Ok(()),
+    }
+    let squatted = tokio::net::TcpListener::bind(("::1", 0)).await?;
+    let options = Options {
+        port: Some(squatted.local_addr()?.port()),
+        ..options
+    };
+    let web = Web::prepare(Arc::new(consenting()), &options).await;
+    assert!(web.is_err(), "another program has the vendor's answer");
     Ok(())
 }
 
@@ -260,7 +312,7 @@ async fn a_head_that_is_too_large_is_refused() -> Tested {
 async fn nobody_else_can_take_a_port_in_use() -> Tested {
     let visit = Visit::of(Sample::default()).await?;
     let options = Options {
-        port: visit.port,
+        port: Some(visit.port),
         ..Options::default()
     };
     let second = Web::prepare(Arc::new(Sample::default()), &options).await;

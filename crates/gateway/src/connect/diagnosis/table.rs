@@ -1,0 +1,467 @@
+//! What is known of vendors' refusals.
+//!
+//! Sources, in the vendors' own words: Microsoft's list of `AADSTS` numbers, Google's pages on OAuth
+//! for server applications and service accounts, Atlassian's on refresh tokens, GitHub's on errors of
+//! token requests and of apps, Salesforce's on OAuth errors, Zoom's on OAuth error messages, Slack's
+//! method pages, Dropbox's OAuth guide; RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 8628 section 3.5.
+
+use super::Diagnosis;
+use super::Diagnosis::{
+    AccountInactive, ClientChanged, ClientDisabled, ClientSecretExpired, ClockSkew, ConsentMissing,
+    FederationMismatch, IdleTooLong, KeyUnknown, LifetimeEnded, PolicyBlocked, RefreshTokenUnknown,
+    RequestWrong, Revoked, RevokedOrExpired, RotatedElsewhere, SignInNeeded, TestModeExpired,
+    Unknown, UserUnknown, WrongAppKind, WrongId, WrongPassword, WrongScope, WrongTenant,
+};
+
+/// Code, meaning and next step of each cause.
+pub(super) const CAUSES: &[(Diagnosis, &str, &str, &str)] = &[
+    (
+        Revoked,
+        "revoked",
+        "the grant was revoked at the vendor, by a person or because a password changed",
+        "reconnect, with an account that stays",
+    ),
+    (
+        RevokedOrExpired,
+        "revoked-or-expired",
+        "the grant was revoked, lay unused for too long, or the app is in test mode; the vendor does not say which",
+        "reconnect; publish the app at the vendor if it is in test mode",
+    ),
+    (
+        RefreshTokenUnknown,
+        "refresh-token-unknown",
+        "the refresh token is not known any more: used elsewhere, unused for too long, or revoked",
+        "reconnect; let nobody else use this connection's refresh token",
+    ),
+    (
+        IdleTooLong,
+        "idle-too-long",
+        "the refresh token lay unused for longer than the vendor allows",
+        "reconnect, and call the source more often",
+    ),
+    (
+        LifetimeEnded,
+        "lifetime-ended",
+        "the consent has reached the longest life the vendor gives it",
+        "reconnect; the forecast says when the next end comes",
+    ),
+    (
+        RotatedElsewhere,
+        "rotated-elsewhere",
+        "the refresh token was used elsewhere, and its successor is there",
+        "stop the other user of this app's tokens, such as a second deployment, then reconnect",
+    ),
+    (
+        TestModeExpired,
+        "test-mode-expired",
+        "the app is in test mode, where consents end after seven days",
+        "publish the app at the vendor, then reconnect",
+    ),
+    (
+        ClockSkew,
+        "clock-skew",
+        "the time in the signed assertion is not the vendor's time",
+        "set this machine's clock",
+    ),
+    (
+        ClientChanged,
+        "client-changed",
+        "the vendor does not know this client id with this secret",
+        "compare id and secret with the app at the vendor; they may have been renewed there, or hold stray characters",
+    ),
+    (
+        ClientSecretExpired,
+        "client-secret-expired",
+        "the client's secret has expired",
+        "make a new secret at the vendor and store it with `hushgate connection rotate`",
+    ),
+    (
+        ClientDisabled,
+        "client-disabled",
+        "the app is disabled, deleted or suspended at the vendor",
+        "enable or install the app there",
+    ),
+    (
+        KeyUnknown,
+        "key-unknown",
+        "the signature fits no key or certificate that the vendor has of this client",
+        "register the public key or certificate there, or store the private key that belongs to it",
+    ),
+    (
+        ConsentMissing,
+        "consent-missing",
+        "an administrator has not consented to what is asked for",
+        "grant the listed permissions there as an administrator; for Google under domain-wide delegation with the numeric client id",
+    ),
+    (
+        WrongScope,
+        "wrong-scope",
+        "a scope is unknown or not granted",
+        "compare the declared scopes with those of the app and the account",
+    ),
+    (
+        WrongTenant,
+        "wrong-tenant",
+        "the tenant or organization is not one that knows this app",
+        "check the tenant id, and that the app is registered or installed there",
+    ),
+    (
+        WrongId,
+        "wrong-id",
+        "an id is not of the wanted kind, such as an object id in place of the application id, or an installation that is not there",
+        "check client id, account id and installation id against the app's page",
+    ),
+    (
+        FederationMismatch,
+        "federation-mismatch",
+        "issuer, subject or audience of the cloud's identity token are not those of the federated credential",
+        "compare them with the federated credential of the app registration",
+    ),
+    (
+        AccountInactive,
+        "account-inactive",
+        "the account that the connection acts for is disabled, locked or deleted",
+        "activate it, or reconnect with another account",
+    ),
+    (
+        UserUnknown,
+        "user-unknown",
+        "the user to act for does not exist there",
+        "check the address of the user and the domain of the delegation",
+    ),
+    (
+        WrongPassword,
+        "wrong-password",
+        "user name or password are wrong",
+        "store the present ones with `hushgate connection rotate`",
+    ),
+    (
+        SignInNeeded,
+        "sign-in-needed",
+        "the vendor wants a person to sign in again, for example with a second factor",
+        "reconnect; exempt the account from repeated sign-in if the policy allows it",
+    ),
+    (
+        PolicyBlocked,
+        "policy-blocked",
+        "a policy of the account forbids it: conditional access, address limits, or an app that is not allowed",
+        "allow this app and this function's address in the policy",
+    ),
+    (
+        WrongAppKind,
+        "wrong-app-kind",
+        "the app may not use this grant",
+        "create an app of the kind that the source's README asks for",
+    ),
+    (
+        RequestWrong,
+        "request-wrong",
+        "a parameter of the token request is missing or wrong",
+        "check the settings of the connection, such as the account id",
+    ),
+    (
+        Unknown,
+        "unknown",
+        "the refusal holds nothing that is known",
+        "check the credential and the settings; the vendor's own log may say more",
+    ),
+];
+
+/// Numbers that Microsoft Entra gives.
+pub(super) const NUMBERS: &[(u64, Diagnosis)] = &[
+    (50_173, Revoked),
+    (50_132, Revoked),
+    (50_133, Revoked),
+    (70_008, IdleTooLong),
+    (700_082, IdleTooLong),
+    (70_043, LifetimeEnded),
+    (700_081, LifetimeEnded),
+    (700_084, LifetimeEnded),
+    (70_000, RefreshTokenUnknown),
+    (70_002, ClientChanged),
+    (7_000_215, ClientChanged),
+    (7_000_216, ClientChanged),
+    (7_000_218, ClientChanged),
+    (7_000_222, ClientSecretExpired),
+    (7_000_112, ClientDisabled),
+    (7_000_111, ClientDisabled),
+    (700_027, KeyUnknown),
+    (700_023, KeyUnknown),
+    (700_024, ClockSkew),
+    (700_016, WrongId),
+    (90_002, WrongTenant),
+    (900_023, WrongTenant),
+    (900_021, WrongTenant),
+    (50_194, WrongTenant),
+    (50_020, WrongTenant),
+    (90_072, WrongTenant),
+    (70_021, FederationMismatch),
+    (700_211, FederationMismatch),
+    (700_212, FederationMismatch),
+    (700_213, FederationMismatch),
+    (700_222, FederationMismatch),
+    (65_001, ConsentMissing),
+    (65_004, ConsentMissing),
+    (90_094, ConsentMissing),
+    (650_052, ConsentMissing),
+    (650_056, ConsentMissing),
+    (650_057, ConsentMissing),
+    (70_011, WrongScope),
+    (28_002, WrongScope),
+    (28_003, WrongScope),
+    (500_011, WrongScope),
+    (1_002_012, WrongScope),
+    (50_034, UserUnknown),
+    (50_057, AccountInactive),
+    (50_053, AccountInactive),
+    (50_126, WrongPassword),
+    (50_055, WrongPassword),
+    (50_056, WrongPassword),
+    (50_072, SignInNeeded),
+    (50_074, SignInNeeded),
+    (50_076, SignInNeeded),
+    (50_078, SignInNeeded),
+    (50_079, SignInNeeded),
+    (50_158, SignInNeeded),
+    (53_000, PolicyBlocked),
+    (53_001, PolicyBlocked),
+    (53_003, PolicyBlocked),
+    (530_034, PolicyBlocked),
+    (50_105, PolicyBlocked),
+    (70_001, WrongAppKind),
+    (7_000_114, WrongAppKind),
+    (900_144, RequestWrong),
+    (900_971, RequestWrong),
+    (90_014, RequestWrong),
+];
+
+/// A sentence of a vendor, or its unchanging part in lower case.
+pub(super) struct Sentence {
+    /// The vendor, for readers of this table.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it names the row's origin"))]
+    pub(super) vendor: &'static str,
+    /// The error code it must come with.
+    pub(super) error: Option<&'static str>,
+    pub(super) text: &'static str,
+    pub(super) cause: Diagnosis,
+}
+
+const fn row(
+    vendor: &'static str,
+    error: Option<&'static str>,
+    text: &'static str,
+    cause: Diagnosis,
+) -> Sentence {
+    Sentence {
+        vendor,
+        error,
+        text,
+        cause,
+    }
+}
+
+const GRANT: Option<&str> = Some("invalid_grant");
+const ANY: Option<&str> = None;
+
+/// The first row that fits counts.
+pub(super) const SENTENCES: &[Sentence] = &[
+    row("google", GRANT, "invalid_rapt", SignInNeeded),
+    row("google", GRANT, "reauth related error", SignInNeeded),
+    row(
+        "google",
+        GRANT,
+        "token has been expired or revoked",
+        RevokedOrExpired,
+    ),
+    row("google", GRANT, "account has been deleted", AccountInactive),
+    row("google", GRANT, "must be a short-lived token", ClockSkew),
+    row("google", GRANT, "invalid jwt signature", KeyUnknown),
+    row("google", GRANT, "invalid signature for token", KeyUnknown),
+    row("google", GRANT, "no valid verifier", KeyUnknown),
+    row("google", GRANT, "account not found", WrongId),
+    row("google", GRANT, "invalid email or user id", UserUnknown),
+    row("google", GRANT, "not a valid email", UserUnknown),
+    row(
+        "google",
+        Some("unauthorized_client"),
+        "not authorized for any of the scopes",
+        ConsentMissing,
+    ),
+    row(
+        "google",
+        Some("unauthorized_client"),
+        "unauthorized to retrieve access tokens",
+        ConsentMissing,
+    ),
+    row(
+        "google",
+        Some("access_denied"),
+        "requested client not authorized",
+        ConsentMissing,
+    ),
+    row(
+        "google",
+        Some("invalid_client"),
+        "client was not found",
+        ClientChanged,
+    ),
+    row("google", ANY, "admin_policy_enforced", PolicyBlocked),
+    row(
+        "atlassian",
+        GRANT,
+        "unknown or invalid refresh token",
+        RefreshTokenUnknown,
+    ),
+    row(
+        "atlassian",
+        ANY,
+        "refresh_token is invalid",
+        RefreshTokenUnknown,
+    ),
+    row(
+        "github",
+        ANY,
+        "json web token could not be decoded",
+        KeyUnknown,
+    ),
+    row(
+        "github",
+        ANY,
+        "integration must generate a public key",
+        KeyUnknown,
+    ),
+    row("github", ANY, "'expiration time' claim ('exp')", ClockSkew),
+    row("github", ANY, "'issued at' claim ('iat')", ClockSkew),
+    row("github", ANY, "'issuer' claim ('iss')", WrongId),
+    row("github", ANY, "integration not found", WrongId),
+    row(
+        "github",
+        ANY,
+        "installation has been suspended",
+        ClientDisabled,
+    ),
+    row("github", ANY, "ip allow list", PolicyBlocked),
+    row(
+        "salesforce",
+        GRANT,
+        "expired access/refresh token",
+        RefreshTokenUnknown,
+    ),
+    row("salesforce", GRANT, "inactive user", AccountInactive),
+    row(
+        "salesforce",
+        GRANT,
+        "inactive organization",
+        AccountInactive,
+    ),
+    row("salesforce", GRANT, "user is locked", AccountInactive),
+    row(
+        "salesforce",
+        GRANT,
+        "hasn't approved this consumer",
+        ConsentMissing,
+    ),
+    row("salesforce", ANY, "not admin approved", ConsentMissing),
+    row(
+        "salesforce",
+        GRANT,
+        "no client credentials user enabled",
+        WrongAppKind,
+    ),
+    row("salesforce", GRANT, "ip restricted", PolicyBlocked),
+    row(
+        "salesforce",
+        GRANT,
+        "invalid client credentials",
+        ClientChanged,
+    ),
+    row("salesforce", GRANT, "audience is invalid", WrongTenant),
+    row("salesforce", GRANT, "authentication failure", WrongPassword),
+    row(
+        "zoom",
+        ANY,
+        "invalid client_id or client_secret",
+        ClientChanged,
+    ),
+    row("zoom", ANY, "client id does not match", ClientChanged),
+    row("zoom", ANY, "refresh token invalid", WrongScope),
+    row("zoom", ANY, "app has been disabled", ClientDisabled),
+    row(
+        "zoom",
+        Some("invalid_request"),
+        "invalid token",
+        RefreshTokenUnknown,
+    ),
+    row("zoom", Some("invalid_request"), "bad request", WrongId),
+    row(
+        "zoom",
+        Some("invalid_request"),
+        "account does not exist",
+        WrongId,
+    ),
+    row(
+        "dropbox",
+        GRANT,
+        "refresh token is invalid or revoked",
+        Revoked,
+    ),
+    row(
+        "dropbox",
+        GRANT,
+        "refresh token is malformed",
+        RefreshTokenUnknown,
+    ),
+    row(
+        "gong",
+        ANY,
+        "refresh token code is invalid",
+        RefreshTokenUnknown,
+    ),
+];
+
+/// Error codes by themselves.
+pub(super) const ERRORS: &[(&str, Diagnosis)] = &[
+    ("invalid_grant", RefreshTokenUnknown),
+    ("invalid_client", ClientChanged),
+    ("unauthorized_client", ConsentMissing),
+    ("invalid_scope", WrongScope),
+    ("insufficient_scope", WrongScope),
+    ("access_denied", ConsentMissing),
+    ("consent_required", ConsentMissing),
+    ("interaction_required", SignInNeeded),
+    ("login_required", SignInNeeded),
+    ("invalid_request", RequestWrong),
+    ("invalid_target", WrongScope),
+    ("unsupported_grant_type", WrongAppKind),
+    ("expired_token", LifetimeEnded),
+    ("authorization_expired", LifetimeEnded),
+    ("deleted_client", ClientDisabled),
+    ("disabled_client", ClientDisabled),
+    ("org_internal", WrongTenant),
+    ("admin_policy_enforced", PolicyBlocked),
+    ("bad_refresh_token", RefreshTokenUnknown),
+    ("incorrect_client_credentials", ClientChanged),
+    ("unverified_user_email", AccountInactive),
+    ("invalid_client_id", ClientChanged),
+    ("invalid_client_credentials", ClientChanged),
+    ("inactive_user", AccountInactive),
+    ("inactive_org", AccountInactive),
+    ("invalid_app_access", ConsentMissing),
+    ("invalid_refresh_token", RefreshTokenUnknown),
+    ("token_expired", RefreshTokenUnknown),
+    ("token_revoked", Revoked),
+    ("authorization_not_found", Revoked),
+    ("account_inactive", AccountInactive),
+    ("bad_client_secret", ClientChanged),
+    ("missing_scope", WrongScope),
+    ("org_login_required", AccountInactive),
+    ("team_access_not_granted", ConsentMissing),
+    ("access_not_granted", ConsentMissing),
+    ("ekm_access_denied", PolicyBlocked),
+    ("accesslimited", PolicyBlocked),
+    ("token_rotation_not_enabled", WrongAppKind),
+];
+
+/// Causes that only facts of the connection give.
+#[cfg(test)]
+pub(super) const SETTLED_ONLY: &[Diagnosis] = &[RotatedElsewhere, TestModeExpired];
