@@ -113,6 +113,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server; the script gets the number of the request, from 0.
     pub(crate) async fn start(script: impl Fn(usize) -> Action + Send + Sync + 'static) -> Self {
+        Self::answering(move |number, _| script(number)).await
+    }
+
+    /// Starts a server whose script looks at the request too.
+    pub(crate) async fn answering(
+        script: impl Fn(usize, &Recorded) -> Action + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -122,12 +129,12 @@ impl Server {
                 let (kept, script) = (Arc::clone(&kept), Arc::clone(&script));
                 tokio::spawn(async move {
                     if let Some(request) = Incoming::read(&mut stream).await {
-                        let number = {
+                        let action = {
                             let mut kept = kept.lock().unwrap();
                             kept.push(request.into());
-                            kept.len() - 1
+                            script(kept.len() - 1, &kept[kept.len() - 1])
                         };
-                        act(stream, script(number)).await;
+                        act(stream, action).await;
                     }
                 });
             }

@@ -90,24 +90,28 @@ impl<'a> Setup<'a> {
     }
 
     pub(crate) fn try_connector(self) -> Result<Connector, ConnectorError> {
+        let (source, parts) = self.into_parts();
+        Connector::new(source, parts)
+    }
+
+    /// The source, and what a connector or a consent works with.
+    pub(crate) fn into_parts(self) -> (Arc<Source>, ConnectorParts) {
         let settings = self
             .settings
             .iter()
             .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         let egress = self.egress.unwrap_or_else(|| egress(self.read_timeout));
-        Connector::new(
-            Arc::new(self.source),
-            ConnectorParts {
-                store: self.store,
-                clock: self.clock,
-                platform: self.platform,
-                endpoint: Arc::new(egress),
-                settings: settings.collect::<BTreeMap<_, _>>(),
-                target_host: Some(self.origin.to_owned()),
-                dev_loopback: true,
-                token_origin: Some(Url::parse(self.origin).unwrap()),
-            },
-        )
+        let parts = ConnectorParts {
+            store: self.store,
+            clock: self.clock,
+            platform: self.platform,
+            endpoint: Arc::new(egress),
+            settings: settings.collect::<BTreeMap<_, _>>(),
+            target_host: Some(self.origin.to_owned()),
+            dev_loopback: true,
+            token_origin: Some(Url::parse(self.origin).unwrap()),
+        };
+        (Arc::new(self.source), parts)
     }
 
     pub(crate) fn connector(self) -> Connector {

@@ -1,37 +1,36 @@
 //! The grants that the hostile provider is played against: a new one is one row.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hushgate_gateway::connect::Connector;
-use hushgate_gateway::egress::Egress;
 use hushgate_gateway::ports::{
-    IdentityRequest, MemoryStore, PlatformError, PlatformIdentity, PortFuture, Secret, SecretStore,
+    IdentityRequest, MemoryStore, PlatformError, PlatformIdentity, PortFuture, Secret,
 };
-use hushgate_gateway::refusal::Refusal;
 
-use super::scenarios::Shape;
-use crate::server::Recorded;
-use crate::setup::{MARK, Setup, TestClock, bearer, key};
+use super::client::Kind;
+use super::scenarios::{Names, Shape};
+use crate::setup::{MARK, Setup, key};
 
-const PLAIN: Shape = Shape {
+const PLAIN: Names = Names {
     token: "access_token",
     moment: false,
+    refresh: false,
 };
 
 /// One grant, with all that its source needs.
 #[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) name: &'static str,
-    /// The id of a shipped source, or a declaration.
+    /// The id of a shipped source, or the `auth` of another.
     source: &'static str,
     secrets: Vec<(&'static str, String)>,
     settings: &'static [(&'static str, &'static str)],
-    user: Option<&'static str>,
+    pub(super) user: Option<&'static str>,
+    pub(super) kind: Kind,
     pub(crate) shape: Shape,
 }
 
 impl Grant {
+    /// An exchange with a plain token answer; `secrets` names the fields beside those of `with`.
     fn new(name: &'static str, source: &'static str, secrets: &[&'static str]) -> Self {
         let secret = |name: &&'static str| (*name, format!("{}-{MARK}", name.to_lowercase()));
         Self {
@@ -40,7 +39,8 @@ impl Grant {
             secrets: secrets.iter().map(secret).collect(),
             settings: &[],
             user: None,
-            shape: PLAIN,
+            kind: Kind::Exchange,
+            shape: Shape::Token(PLAIN),
         }
     }
 
@@ -53,61 +53,49 @@ impl Grant {
         Self { settings, ..self }
     }
 
+    fn answering(self, shape: Shape) -> Self {
+        Self { shape, ..self }
+    }
+
+    fn spoiling(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// The refresh token that the store holds at first.
-    pub(crate) fn refresh_token(&self) -> Option<String> {
+    pub(super) fn refresh_token(&self) -> Option<String> {
         let of = |(name, value): &(&str, String)| (*name == "REFRESH_TOKEN").then(|| value.clone());
         self.secrets.iter().find_map(of)
     }
 
     /// What must not be shown: the mark, every secret, and every line of a key.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
+    pub(super) fn secrets(&self) -> impl Iterator<Item = String> {
         let lines = self.secrets.iter().flat_map(|(_, v)| v.lines());
         let telling = lines.filter(|l| l.len() >= 10 && !l.contains("PRIVATE KEY-----"));
         telling.chain([MARK]).map(str::to_owned)
     }
 
-    /// A client of the provider at `origin`.
-    pub(crate) fn client(&self, origin: &str, egress: Egress) -> Client {
-        let secrets: Vec<_> = self.secrets.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let mut setup = if self.source.starts_with('{') {
-            Setup::of(self.source, origin, &secrets)
+    /// A store with its secrets.
+    pub(super) fn store(&self) -> MemoryStore {
+        MemoryStore::new(self.secrets.iter().map(|(n, v)| (*n, v.as_str())))
+    }
+
+    /// Its source, the provider at `origin`.
+    pub(super) fn setup<'o>(&self, origin: &'o str) -> Setup<'o> {
+        let mut setup = if self.source.contains(':') {
+            let field = |(name, _): &(&str, String)| format!("{{name: {name}, label: x}}");
+            let fields: Vec<_> = self.secrets.iter().map(field).collect();
+            let yaml = format!(
+                "{{id: peer, name: Peer, docs: 'https://peer.example', host: api.peer.example, auth: {{{}, fields: [{}]}}}}",
+                self.source,
+                fields.join(", ")
+            );
+            Setup::of(&yaml, origin, &[])
         } else {
-            Setup::shipped(self.source, origin, &secrets)
+            Setup::shipped(self.source, origin, &[])
         };
-        let store = Arc::new(MemoryStore::new(secrets));
-        setup.store = store.clone();
         setup.settings = self.settings;
-        setup.egress = Some(egress);
         setup.platform = Some(Arc::new(Platform));
-        let clock = Arc::clone(&setup.clock);
-        Client {
-            connector: setup.connector(),
-            store,
-            clock,
-            user: self.user,
-        }
-    }
-}
-
-/// What asks the provider in the name of a grant.
-pub(crate) struct Client {
-    connector: Connector,
-    store: Arc<MemoryStore>,
-    pub(crate) clock: Arc<TestClock>,
-    user: Option<&'static str>,
-}
-
-impl Client {
-    /// The header that a call gets.
-    pub(crate) async fn attempt(&self) -> Result<String, Refusal> {
-        let credential = self.connector.credential(self.user).await?;
-        Ok(bearer(&credential))
-    }
-
-    /// The refresh token in the store.
-    pub(crate) async fn refresh_token(&self) -> Option<String> {
-        let stored = self.store.read("REFRESH_TOKEN").await.unwrap();
-        stored.map(|secret| secret.reveal().to_owned())
+        setup
     }
 }
 
@@ -122,9 +110,26 @@ impl PlatformIdentity for Platform {
     }
 }
 
-const REFRESH_IN_QUERY: &str = "{id: peer, name: Peer, docs: 'https://peer.example', host: api.peer.example, auth: {type: oauth2,
-    grant: refresh_token, token_url: 'https://login.peer.example/token', client_auth: basic, params_in: query,
-    fields: [{name: CLIENT_ID, label: a}, {name: CLIENT_SECRET, label: b}, {name: REFRESH_TOKEN, label: c}]}}";
+/// The auth of a source whose token endpoint is `/token`.
+macro_rules! oauth2 {
+    ($rest:literal) => {
+        concat!(
+            "type: oauth2, token_url: 'https://login.peer.example/token', ",
+            $rest
+        )
+    };
+}
+
+const CONSENT: &str = oauth2!(
+    "grant: authorization_code, client_auth: body, authorization: {url: 'https://login.peer.example/authorize'}"
+);
+const DEVICE: &str = oauth2!(
+    "grant: device_code, client_auth: none, device: {url: 'https://login.peer.example/device'}"
+);
+const THREE_LEGS: &str = "type: oauth1, request_token_url: 'https://login.peer.example/initiate', \
+    authorize_url: 'https://login.peer.example/authorize', access_token_url: 'https://login.peer.example/credentials'";
+const LOGIN: &str = "type: pwd, token_url: 'https://login.peer.example/token', answer: {access_token: token}, \
+    body: {json: {user: '{{USER_NAME}}', password: '{{PASSWORD}}'}}";
 
 const ENTRA: &[(&str, &str)] = &[("TENANT_ID", "tenant"), ("CLIENT_ID", "app")];
 const ENTRA_BY_CERTIFICATE: &[(&str, &str)] = &[
@@ -137,46 +142,99 @@ const ENTRA_BY_CERTIFICATE: &[(&str, &str)] = &[
 pub(crate) fn all() -> Vec<Grant> {
     const CLIENT: [&str; 2] = ["CLIENT_ID", "CLIENT_SECRET"];
     const REFRESH: [&str; 3] = ["CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"];
+    const PERSON: [&str; 4] = ["CLIENT_ID", "CLIENT_SECRET", "USER_NAME", "PASSWORD"];
+    const CONSUMER: [&str; 2] = ["CONSUMER_KEY", "CONSUMER_SECRET"];
     let pem = || key().pkcs8_pem.clone();
+    let fingerprint = || "84e05c1d98bce3a5421d225b140b36e86a3d5534".to_owned();
     let google = serde_json::json!({
         "type": "service_account", "project_id": "p", "private_key_id": "kid-1", "private_key": pem(),
         "client_email": "reader@p.iam.gserviceaccount.com", "client_id": "1",
     });
-    let installation = Grant::new("GitHub App installation", "github", &["CLIENT_ID"]);
     let delegation = Grant::new("JWT bearer for a user", "gcal", &[]);
+    let of = |token, moment, refresh| {
+        Shape::Token(Names {
+            token,
+            moment,
+            refresh,
+        })
+    };
+    let consented = of("access_token", false, true);
     vec![
         Grant::new("client credentials", "salesforce", &CLIENT),
         Grant::new("account credentials", "zoom", &CLIENT)
             .with("ACCOUNT_ID", format!("account-{MARK}")),
         Grant::new("refresh token in the body", "jira-cloud", &REFRESH),
-        Grant::new("refresh token in the query", REFRESH_IN_QUERY, &REFRESH),
+        Grant::new(
+            "refresh token in the query",
+            oauth2!("grant: refresh_token, client_auth: basic, params_in: query"),
+            &REFRESH,
+        ),
+        Grant::new(
+            "refresh token in JSON, which stays",
+            oauth2!("grant: refresh_token, client_auth: body, params_in: json, rotation: constant"),
+            &REFRESH,
+        ),
+        Grant::new(
+            "refresh token of a public client",
+            oauth2!("grant: refresh_token, client_auth: none"),
+            &["CLIENT_ID", "REFRESH_TOKEN"],
+        ),
         Grant {
             user: Some("avery@example.com"),
             ..delegation.with("SERVICE_ACCOUNT_KEY", google.to_string())
         },
-        Grant {
-            shape: Shape {
-                token: "token",
-                moment: true,
-            },
-            ..installation
-                .with("PRIVATE_KEY", pem())
-                .set(&[("INSTALLATION_ID", "12345")])
-        },
+        Grant::new("GitHub App installation", "github", &["CLIENT_ID"])
+            .with("PRIVATE_KEY", pem())
+            .set(&[("INSTALLATION_ID", "12345")])
+            .answering(of("token", true, false)),
         Grant::new("certificate", "outlook-cal", &[])
             .with("PRIVATE_KEY", pem())
-            .with(
-                "PRIVATE_KEY_ID",
-                "84e05c1d98bce3a5421d225b140b36e86a3d5534".to_owned(),
-            )
+            .with("PRIVATE_KEY_ID", fingerprint())
             .set(ENTRA_BY_CERTIFICATE),
         Grant::new("federated", "outlook-cal", &[]).set(ENTRA),
+        Grant::new(
+            "private_key_jwt",
+            oauth2!(
+                "grant: client_credentials, client_auth: private_key_jwt, assertion: {key: PRIVATE_KEY}"
+            ),
+            &["CLIENT_ID"],
+        )
+        .with("PRIVATE_KEY", pem()),
+        Grant::new(
+            "password",
+            oauth2!("grant: password, client_auth: body"),
+            &PERSON,
+        ),
+        Grant::new("login", LOGIN, &["USER_NAME", "PASSWORD"])
+            .answering(of("token", false, false)),
+        Grant::new(
+            "token exchange",
+            oauth2!(
+                "grant: token_exchange, client_auth: body, token_exchange: {subject: '{{SUBJECT}}', subject_type: jwt}"
+            ),
+            &["CLIENT_ID", "CLIENT_SECRET", "SUBJECT"],
+        ),
+        Grant::new("authorization code", CONSENT, &CLIENT)
+            .with("REFRESH_TOKEN", "of the last consent".to_owned())
+            .answering(consented)
+            .spoiling(Kind::Code),
+        Grant::new("device authorization", DEVICE, &["CLIENT_ID"])
+            .with("REFRESH_TOKEN", "of the last consent".to_owned())
+            .answering(Shape::Device)
+            .spoiling(Kind::DeviceBegin),
+        Grant::new("device code", DEVICE, &["CLIENT_ID"])
+            .with("REFRESH_TOKEN", "of the last consent".to_owned())
+            .answering(consented)
+            .spoiling(Kind::DeviceCode),
+        Grant::new("OAuth 1.0a temporary credentials", THREE_LEGS, &CONSUMER)
+            .with("TOKEN", "of the last consent".to_owned())
+            .with("TOKEN_SECRET", "of the last consent".to_owned())
+            .answering(Shape::Oauth1)
+            .spoiling(Kind::Temporary),
+        Grant::new("OAuth 1.0a token credentials", THREE_LEGS, &CONSUMER)
+            .with("TOKEN", "of the last consent".to_owned())
+            .with("TOKEN_SECRET", "of the last consent".to_owned())
+            .answering(Shape::Oauth1)
+            .spoiling(Kind::Verifier),
     ]
-}
-
-/// What is the same in all requests of a grant: all but what is signed for the moment.
-pub(crate) fn lasting(request: &Recorded) -> (String, BTreeMap<String, String>) {
-    let mut form = request.form();
-    form.retain(|name, _| !matches!(name.as_str(), "assertion" | "client_assertion"));
-    (request.line.clone(), form)
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::consents;
 use crate::server::{Action, json, reply, reply_with};
 use crate::setup::MARK;
 
 /// One way to answer the first request, and what must come of it.
+#[derive(Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) action: Action,
@@ -32,43 +34,68 @@ pub(crate) struct Refused {
     pub(crate) pause: u64,
 }
 
-/// Names in a good answer of a grant.
+/// What a good answer looks like.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape {
+pub(crate) enum Shape {
+    /// A token answer.
+    Token(Names),
+    /// A device authorization answer (RFC 8628 section 3.2).
+    Device,
+    /// Credentials of OAuth 1.0a, form-encoded (RFC 5849 section 2).
+    Oauth1,
+}
+
+/// Names in a token answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Names {
     pub(crate) token: &'static str,
     /// Whether the lifetime is a moment, `expires_at`, and not seconds, `expires_in`.
     pub(crate) moment: bool,
+    /// Whether a refresh token is the point of the answer; then its name is `refresh_token`.
+    pub(crate) refresh: bool,
 }
 
-impl Shape {
-    fn lifetime(&self) -> &'static str {
-        if self.moment {
-            "expires_at"
-        } else {
-            "expires_in"
-        }
-    }
-
+impl Names {
     /// A token answer with these further members.
-    fn with(&self, members: &str) -> Action {
-        json(&format!(r#"{{"{}":"at-{MARK}"{members}}}"#, self.token))
+    pub(super) fn with(&self, members: &str) -> Action {
+        self.with_token_and(&format!("\"at-{MARK}\""), members)
     }
 
     fn with_lifetime(&self, value: &str) -> Action {
-        self.with(&format!(r#","{}":{value}"#, self.lifetime()))
+        let name = if self.moment {
+            "expires_at"
+        } else {
+            "expires_in"
+        };
+        self.with(&format!(r#","{name}":{value}"#))
     }
 
     fn with_token(&self, value: &str) -> Action {
-        json(&format!(r#"{{"{}":{value}}}"#, self.token))
+        self.with_token_and(value, "")
     }
 
+    fn with_token_and(&self, token: &str, members: &str) -> Action {
+        let refresh = if self.refresh {
+            format!(r#""refresh_token":"at-{MARK}","#)
+        } else {
+            String::new()
+        };
+        json(&format!(
+            r#"{{{refresh}"{}":{token}{members}}}"#,
+            self.token
+        ))
+    }
+}
+
+impl Shape {
     /// The answer that every client takes.
     pub(crate) fn good(&self) -> Action {
-        self.with_lifetime(if self.moment {
-            "\"2026-11-21T11:00:00Z\""
-        } else {
-            "3600"
-        })
+        match self {
+            Self::Token(names) if names.moment => names.with_lifetime("\"2026-11-21T11:00:00Z\""),
+            Self::Token(names) => names.with_lifetime("3600"),
+            Self::Device => consents::device(""),
+            Self::Oauth1 => consents::credentials(""),
+        }
     }
 }
 
@@ -77,7 +104,7 @@ pub(crate) fn good_header() -> String {
     format!("Bearer at-{MARK}")
 }
 
-fn refused(
+pub(super) fn refused(
     cause: &'static str,
     code: &'static str,
     pause: u64,
@@ -112,19 +139,20 @@ pub(crate) fn slow(shape: &Shape) -> Vec<Scenario> {
 
 /// All that come at once; a redirect leads to `elsewhere`.
 pub(crate) fn of(shape: &Shape, elsewhere: &str) -> Vec<Scenario> {
+    let own = match shape {
+        Shape::Token(names) => [not_json(), wrong_members(names), good_enough(names)].concat(),
+        Shape::Device => [not_json(), consents::wrong_device()].concat(),
+        Shape::Oauth1 => consents::wrong_credentials(),
+    };
     [
         interrupted(),
-        no_token_answer(shape),
-        wrong_members(shape),
-        too_large(shape),
+        too_large(),
         redirects(elsewhere),
         unavailable(),
         rejected(),
-        good_enough(shape),
+        own,
     ]
-    .into_iter()
-    .flatten()
-    .collect()
+    .concat()
 }
 
 fn interrupted() -> Vec<Scenario> {
@@ -158,9 +186,9 @@ fn interrupted() -> Vec<Scenario> {
     refused("source-interrupted", "connect-network", 0, rows)
 }
 
-fn no_token_answer(shape: &Shape) -> Vec<Scenario> {
+fn not_json() -> Vec<Scenario> {
     let page = format!("<html>{MARK}</html>");
-    let encoded = format!("{}=do-not-show", shape.token);
+    let encoded = "access_token=do-not-show&token=do-not-show";
     let rows = vec![
         ("a page with 200", reply("200 OK", "text/html", &page)),
         (
@@ -207,8 +235,8 @@ fn no_token_answer(shape: &Shape) -> Vec<Scenario> {
     refused("source-error", "connect-answer-invalid", 0, rows)
 }
 
-fn wrong_members(shape: &Shape) -> Vec<Scenario> {
-    let century = if shape.moment {
+fn wrong_members(names: &Names) -> Vec<Scenario> {
+    let century = if names.moment {
         "\"2126-11-21T10:00:00Z\""
     } else {
         "3155760000"
@@ -216,69 +244,69 @@ fn wrong_members(shape: &Shape) -> Vec<Scenario> {
     let long = format!("\"{}\"", "a".repeat(20_000));
     let rows = vec![
         ("no token", json(r#"{"expires_in":3600}"#)),
-        ("a null as token", shape.with_token("null")),
-        ("a number as token", shape.with_token("12345")),
+        ("a null as token", names.with_token("null")),
+        ("a number as token", names.with_token("12345")),
         (
             "an object as token",
-            shape.with_token(r#"{"do-not-show":1}"#),
+            names.with_token(r#"{"do-not-show":1}"#),
         ),
-        ("an empty token", shape.with_token("\"\"")),
+        ("an empty token", names.with_token("\"\"")),
         (
             "a token that splits a header",
-            shape.with_token(r#""do-not-show\r\nx: y""#),
+            names.with_token(r#""do-not-show\r\nx: y""#),
         ),
         (
             "a token with a zero",
-            shape.with_token(r#""do-not-show\u0000""#),
+            names.with_token(r#""do-not-show\u0000""#),
         ),
         (
             "a token with an escape",
-            shape.with_token(r#""do-not-show\u001b[2J""#),
+            names.with_token(r#""do-not-show\u001b[2J""#),
         ),
         (
             "a token with a space",
-            shape.with_token(r#""do-not-show x""#),
+            names.with_token(r#""do-not-show x""#),
         ),
         (
             "a token beyond ASCII",
-            shape.with_token(r#""do-not-show-é""#),
+            names.with_token(r#""do-not-show-é""#),
         ),
-        ("a huge token", shape.with_token(&long)),
-        ("a word as lifetime", shape.with_lifetime("\"do-not-show\"")),
-        ("a fraction as lifetime", shape.with_lifetime("3600.5")),
-        ("a list as lifetime", shape.with_lifetime("[3600]")),
-        ("true as lifetime", shape.with_lifetime("true")),
-        ("a negative lifetime", shape.with_lifetime("-1")),
-        ("no lifetime at all", shape.with_lifetime("0")),
+        ("a huge token", names.with_token(&long)),
+        ("a word as lifetime", names.with_lifetime("\"do-not-show\"")),
+        ("a fraction as lifetime", names.with_lifetime("3600.5")),
+        ("a list as lifetime", names.with_lifetime("[3600]")),
+        ("true as lifetime", names.with_lifetime("true")),
+        ("a negative lifetime", names.with_lifetime("-1")),
+        ("no lifetime at all", names.with_lifetime("0")),
         (
             "a huge lifetime",
-            shape.with_lifetime("99999999999999999999"),
+            names.with_lifetime("99999999999999999999"),
         ),
         (
             "a lifetime beyond all numbers",
-            shape.with_lifetime("1e400"),
+            names.with_lifetime("1e400"),
         ),
-        ("a lifetime of a century", shape.with_lifetime(century)),
+        ("a lifetime of a century", names.with_lifetime(century)),
         (
             "a list as refresh token",
-            shape.with(r#","refresh_token":["do-not-show"]"#),
+            names.with(r#","refresh_token":["do-not-show"]"#),
         ),
         (
             "a refresh token that splits a header",
-            shape.with(r#","refresh_token":"do-not-show\r\n""#),
+            names.with(r#","refresh_token":"do-not-show\r\n""#),
         ),
-        ("another token type", shape.with(r#","token_type":"mac""#)),
-        ("a number as token type", shape.with(r#","token_type":1"#)),
+        ("another token type", names.with(r#","token_type":"mac""#)),
+        ("a number as token type", names.with(r#","token_type":1"#)),
     ];
     refused("source-error", "connect-answer-invalid", 0, rows)
 }
 
-fn too_large(shape: &Shape) -> Vec<Scenario> {
+fn too_large() -> Vec<Scenario> {
     let headers = "content-type: application/json\r\ncontent-encoding: gzip\r\n";
-    let pad = format!(r#","pad":"{}""#, "p".repeat(70_000));
+    let pad = format!(r#"{{"pad":"{}"}}"#, "p".repeat(70_000));
     let rows = vec![
         ("a gzip bomb", reply_with("200 OK", headers, bomb())),
-        ("a large answer", shape.with(&pad)),
+        ("a large answer", json(&pad)),
         ("a large page", reply("500 Oops", "text/html", &pad)),
     ];
     refused("response-too-large", "connect-answer-too-large", 0, rows)
@@ -392,10 +420,6 @@ fn rejected() -> Vec<Scenario> {
             reply("401 Unauthorized", "text/html", MARK),
         ),
         (
-            "an error with 200",
-            json(r#"{"error":"bad_refresh_token","error_description":"do-not-show"}"#),
-        ),
-        (
             "an unknown error",
             error("400 Bad Request", r#"{"error":"do-not-show"}"#),
         ),
@@ -412,30 +436,45 @@ fn rejected() -> Vec<Scenario> {
     refused("credential-rejected", "connect-rejected", 15, rows)
 }
 
-fn good_enough(shape: &Shape) -> Vec<Scenario> {
-    let twice = format!(r#","{}":"at-{MARK}""#, shape.token);
-    let rows = [
-        ("no lifetime", shape.with("")),
-        ("a null as lifetime", shape.with_lifetime("null")),
+fn good_enough(names: &Names) -> Vec<Scenario> {
+    let twice = format!(r#","{}":"at-{MARK}""#, names.token);
+    let no_refresh = (
+        "a null as refresh token",
+        names.with(r#","refresh_token":null"#),
+    );
+    let told = r#"{"error":"bad_refresh_token","error_description":"do-not-show"}"#;
+    let mut rows = vec![
+        ("no lifetime", names.with("")),
+        ("a null as lifetime", names.with_lifetime("null")),
         (
             "unknown members",
-            shape.with(r#","scope":["a"],"error":null,"more":{"token":[1]}"#),
+            names.with(r#","scope":["a"],"error":null,"more":{"token":[1]}"#),
         ),
         (
             "a token type in capitals",
-            shape.with(r#","token_type":"BEARER""#),
+            names.with(r#","token_type":"BEARER""#),
         ),
-        (
-            "a null as refresh token",
-            shape.with(r#","refresh_token":null"#),
-        ),
-        ("a member twice", shape.with(&twice)),
+        ("a member twice", names.with(&twice)),
     ];
-    rows.into_iter()
-        .map(|(name, action)| Scenario {
-            name,
-            action,
-            outcome: Outcome::Token,
-        })
-        .collect()
+    let mut others = refused(
+        "credential-rejected",
+        "connect-rejected",
+        15,
+        vec![("an error with 200", json(told))],
+    );
+    if names.refresh {
+        others.extend(refused("", "consent-no-refresh-token", 0, vec![no_refresh]));
+    } else {
+        rows.push(no_refresh);
+    }
+    [taken(rows), others].concat()
+}
+
+pub(super) fn taken(rows: Vec<(&'static str, Action)>) -> Vec<Scenario> {
+    let scenario = |(name, action)| Scenario {
+        name,
+        action,
+        outcome: Outcome::Token,
+    };
+    rows.into_iter().map(scenario).collect()
 }
