@@ -22,7 +22,7 @@ mod scenarios;
 
 use client::{Client, lasting};
 use grants::Grant;
-use scenarios::{Outcome, Scenario, good_header};
+use scenarios::{NEXT, Outcome, Scenario, good_header};
 
 /// What a test waits for at most before it calls an attempt hung.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -31,14 +31,15 @@ const PATIENCE: Duration = Duration::from_mins(2);
 async fn play(grant: Grant, scenario: Scenario, egress: Egress) {
     let at = format!("{}: {}", grant.name, scenario.name);
     let well = Arc::new(AtomicBool::new(false));
-    let (flag, kind) = (Arc::clone(&well), grant.kind);
+    let (flag, kind, action) = (Arc::clone(&well), grant.kind, scenario.action);
+    let shape = grant.shape;
     let server = Server::answering(move |_, request| {
         if let Some(aside) = kind.aside(request) {
             aside
         } else if flag.load(Ordering::SeqCst) {
-            grant.shape.good()
+            shape.good()
         } else {
-            scenario.action.clone()
+            action.clone()
         }
     })
     .await;
@@ -54,7 +55,13 @@ async fn play(grant: Grant, scenario: Scenario, egress: Egress) {
     };
     let first = attempt().await;
     assert_eq!(asked().len(), 1, "{at}: {first:?}");
-    assert_eq!(client.refresh_token().await, grant.refresh_token(), "{at}");
+    let saved = scenario.saves && grant.refreshes();
+    let kept = if saved {
+        Some(NEXT.to_owned())
+    } else {
+        grant.refresh_token()
+    };
+    assert_eq!(client.refresh_token().await, kept, "{at}");
     let refused = match scenario.outcome {
         Outcome::Token => {
             assert_eq!(first.unwrap(), good_header(), "{at}");
@@ -83,7 +90,14 @@ async fn play(grant: Grant, scenario: Scenario, egress: Egress) {
     assert_eq!(attempt().await.unwrap(), good_header(), "{at}");
     let asked = asked();
     assert_eq!(asked.len(), 2, "{at}");
-    assert_eq!(lasting(&asked[0]), lasting(&asked[1]), "{at}");
+    if saved {
+        assert!(
+            format!("{:?}", lasting(&asked[1])).contains(NEXT),
+            "{at}: {asked:?}"
+        );
+    } else {
+        assert_eq!(lasting(&asked[0]), lasting(&asked[1]), "{at}");
+    }
 }
 
 fn nothing_secret_is_logged() {

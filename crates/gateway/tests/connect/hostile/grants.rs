@@ -67,6 +67,11 @@ impl Grant {
         self.secrets.iter().find_map(of)
     }
 
+    /// Whether it lives on the stored refresh token.
+    pub(super) fn refreshes(&self) -> bool {
+        self.kind == Kind::Exchange && self.refresh_token().is_some()
+    }
+
     /// What must not be shown: the mark, every secret, and every line of a key.
     pub(super) fn secrets(&self) -> impl Iterator<Item = String> {
         let lines = self.secrets.iter().flat_map(|(_, v)| v.lines());

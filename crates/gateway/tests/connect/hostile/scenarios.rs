@@ -17,7 +17,12 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) action: Action,
     pub(crate) outcome: Outcome,
+    /// Whether the answer holds [`NEXT`], which then replaces the stored refresh token.
+    pub(crate) saves: bool,
 }
+
+/// The refresh token of the answers that bring one.
+pub(crate) const NEXT: &str = "next-do-not-show";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -61,13 +66,16 @@ impl Names {
         self.with_token_and(&format!("\"at-{MARK}\""), members)
     }
 
-    fn with_lifetime(&self, value: &str) -> Action {
-        let name = if self.moment {
+    fn lifetime(&self) -> &'static str {
+        if self.moment {
             "expires_at"
         } else {
             "expires_in"
-        };
-        self.with(&format!(r#","{name}":{value}"#))
+        }
+    }
+
+    fn with_lifetime(&self, value: &str) -> Action {
+        self.with(&format!(r#","{}":{value}"#, self.lifetime()))
     }
 
     fn with_token(&self, value: &str) -> Action {
@@ -115,6 +123,7 @@ pub(super) fn refused(
         name,
         action,
         outcome,
+        saves: false,
     };
     rows.into_iter().map(scenario).collect()
 }
@@ -140,7 +149,13 @@ pub(crate) fn slow(shape: &Shape) -> Vec<Scenario> {
 /// All that come at once; a redirect leads to `elsewhere`.
 pub(crate) fn of(shape: &Shape, elsewhere: &str) -> Vec<Scenario> {
     let own = match shape {
-        Shape::Token(names) => [not_json(), wrong_members(names), good_enough(names)].concat(),
+        Shape::Token(names) => [
+            not_json(),
+            wrong_members(names),
+            good_enough(names),
+            with_refresh_token(names),
+        ]
+        .concat(),
         Shape::Device => [not_json(), consents::wrong_device()].concat(),
         Shape::Oauth1 => consents::wrong_credentials(),
     };
@@ -470,11 +485,50 @@ fn good_enough(names: &Names) -> Vec<Scenario> {
     [taken(rows), others].concat()
 }
 
+/// A refresh token that came is kept, however unusable the rest of the answer is.
+fn with_refresh_token(names: &Names) -> Vec<Scenario> {
+    let beside = |members: &str| names.with(&format!(r#","refresh_token":"{NEXT}"{members}"#));
+    let token = |token: &str| {
+        let members = format!(r#","refresh_token":"{NEXT}""#);
+        names.with_token_and(token, &members)
+    };
+    let lifetime = names.lifetime();
+    let good = vec![("a new refresh token", beside(""))];
+    let bad = vec![
+        (
+            "a refresh token beside another token type",
+            beside(r#","token_type":"mac""#),
+        ),
+        (
+            "a refresh token beside a negative lifetime",
+            beside(&format!(r#","{lifetime}":-1"#)),
+        ),
+        ("a refresh token beside a null as token", token("null")),
+        (
+            "a refresh token beside a token that splits a header",
+            token(r#""do-not-show\r\n""#),
+        ),
+    ];
+    let bad = refused("source-error", "connect-answer-invalid", 0, bad);
+    // After a consent the refresh token is the point of the answer.
+    let all = if names.refresh {
+        bad
+    } else {
+        [taken(good), bad].concat()
+    };
+    let saves = |scenario| Scenario {
+        saves: true,
+        ..scenario
+    };
+    all.into_iter().map(saves).collect()
+}
+
 pub(super) fn taken(rows: Vec<(&'static str, Action)>) -> Vec<Scenario> {
     let scenario = |(name, action)| Scenario {
         name,
         action,
         outcome: Outcome::Token,
+        saves: false,
     };
     rows.into_iter().map(scenario).collect()
 }
