@@ -1,3 +1,89 @@
 //! `hushgate connection`: links from this deployment to accounts at sources.
 
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::{print, prompt};
+
+mod callback;
+mod check;
+mod connect;
+mod consent;
+mod draft;
+pub mod failure;
+mod given;
+pub mod keyring;
+mod place;
+mod plan;
+mod renewal;
+pub mod setup;
+mod terminal;
+pub mod unlock;
 pub mod web;
+
+pub use place::{Place, config};
+pub use plan::{family, find_source};
+
+use failure::Failure;
+
+/// `hushgate connection …`
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Connect to an account at a source: fields or the vendor's consent, a check, then keep it
+    Connect(connect::Options),
+    /// Connect an existing connection anew: same id, same settings
+    Reconnect(connect::Again),
+}
+
+/// Runs a `connection` command: exit code 0, 1 when it failed, 2 when it was called wrongly.
+///
+/// # Errors
+/// When no threads can be started.
+pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = dispatch(command) => done,
+            _ = tokio::signal::ctrl_c() => {
+                Err(Failure::new("interrupted", "interrupted; nothing more was kept"))
+            }
+        }
+    });
+    prompt::show_again();
+    // A question that still waits for its answer must not keep the command.
+    runtime.shutdown_background();
+    Ok(report(done, command.json()))
+}
+
+async fn dispatch(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Connect(options) => connect::connect(options).await,
+        Command::Reconnect(options) => connect::reconnect(options).await,
+    }
+}
+
+impl Command {
+    fn json(&self) -> bool {
+        match self {
+            Self::Connect(options) => options.json(),
+            Self::Reconnect(options) => options.json(),
+        }
+    }
+}
+
+/// Tells a failure, and the exit code.
+pub(crate) fn report(done: Result<(), Failure>, as_json: bool) -> ExitCode {
+    let Err(failure) = done else {
+        return ExitCode::SUCCESS;
+    };
+    if as_json {
+        print::line(&failure.json());
+    } else {
+        print::note(&format!("error: {}", failure.lines()));
+    }
+    ExitCode::from(if failure.usage { 2 } else { 1 })
+}

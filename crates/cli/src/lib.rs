@@ -8,11 +8,13 @@ pub mod demo;
 pub mod engine;
 pub mod examples;
 pub mod print;
+pub mod prompt;
 pub mod rules;
 pub mod sample;
 pub mod sanitize;
 pub mod serve;
 pub mod sources;
+pub mod vault;
 pub mod view;
 
 /// The exit code for a call that the rules refuse.

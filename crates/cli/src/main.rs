@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hushgate_cli::{config, demo, rules, sanitize, serve};
+use hushgate_cli::{config, connection, demo, rules, sanitize, serve, vault};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,6 +28,12 @@ enum Command {
     /// Check and test rule files
     #[command(subcommand)]
     Rules(rules::Command),
+    /// Connect to accounts at sources, and keep, test, renew and revoke these connections
+    #[command(subcommand)]
+    Connection(connection::Command),
+    /// Make and open the encrypted store of this machine
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// Print what a function is configured by, or check the present environment
     Config(config::Options),
 }
@@ -38,6 +44,8 @@ fn main() -> ExitCode {
         Command::Serve(options) => serve::run(&options),
         Command::Sanitize(options) => sanitize::run(&options),
         Command::Rules(command) => rules::run(&command),
+        Command::Connection(command) => connection::run(&command),
+        Command::Vault(command) => vault::run(&command),
         Command::Config(options) => config::run(&options),
     };
     match result {

@@ -13,8 +13,6 @@ mod bench;
 mod cache;
 #[path = "connect/catalogue.rs"]
 mod catalogue;
-#[path = "connect/consent.rs"]
-mod consent;
 #[path = "connect/docs.rs"]
 mod docs;
 #[path = "connect/hostile.rs"]

@@ -261,7 +261,7 @@ fn connector(
 
 /// The lowest TLS version towards the source. A declared exception lowers the standard floor, with a
 /// warning; a floor that the configuration names is never lowered.
-fn tls_floor(
+pub fn tls_floor(
     declared: Option<TlsFloor>,
     configured: Option<TlsFloor>,
     warnings: &mut Vec<String>,
@@ -282,7 +282,7 @@ fn tls_floor(
 }
 
 /// The host without scheme and port.
-fn host_of(target: &str) -> String {
+pub fn host_of(target: &str) -> String {
     let bare = target.split_once("://").map_or(target, |(_, rest)| rest);
     match bare.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => host.to_owned(),

@@ -19,6 +19,7 @@ mod tests;
 mod text;
 mod variables;
 
+pub use check::check_host;
 pub use page::{page, table};
 pub use text::{Text, TextError};
 pub use variables::{VARIABLES, Variable};

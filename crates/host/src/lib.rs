@@ -10,7 +10,7 @@ mod run;
 pub mod server;
 pub mod store;
 
-pub use assemble::{BuiltIn, assemble};
+pub use assemble::{BuiltIn, assemble, host_of, tls_floor};
 pub use mimalloc::MiMalloc;
 pub use run::{Prepared, prepare, run, run_with};
 

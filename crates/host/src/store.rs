@@ -18,8 +18,8 @@ use crate::config::Environment;
 pub use admin::{AdminStore, Change, SaveError, entry};
 pub use disk::DiskError;
 pub use file::{FileError, FileStore};
-pub(crate) use open::handed_keys;
-pub use open::{PhraseError, open_store, pass_phrase};
+
+pub use open::{PhraseError, handed_keys, open_store, pass_phrase};
 pub use vault::Vault;
 pub use view::ConnectionView;
 

@@ -135,10 +135,7 @@ pub(super) fn connection(value: &str, _: &Environment) -> Verdict {
 
 pub(super) fn host(text: &str, environment: &Environment) -> Verdict {
     let local = value(environment, "HUSHGATE_DEV_LOOPBACK") == Some("1");
-    let bare = text
-        .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"));
-    plain_host(bare.filter(|_| local).unwrap_or(text))
+    check_host(text, local)
 }
 
 pub(super) fn token_origin(text: &str, environment: &Environment) -> Verdict {
@@ -176,6 +173,17 @@ pub(super) fn canonicalization(value: &str, _: &Environment) -> Verdict {
 
 pub(super) fn domains(value: &str, _: &Environment) -> Verdict {
     one_of(value, &DomainHandling::NAMES)
+}
+
+/// Whether a text is a host as `HUSHGATE_TARGET_HOST` may be.
+///
+/// # Errors
+/// What is wrong with it, without the text.
+pub fn check_host(text: &str, dev_loopback: bool) -> Result<(), String> {
+    let bare = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    plain_host(bare.filter(|_| dev_loopback).unwrap_or(text))
 }
 
 fn plain_host(value: &str) -> Verdict {

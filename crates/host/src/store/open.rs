@@ -90,7 +90,7 @@ fn open_vault(folder: &Path, config: &Config) -> Result<Vault, String> {
 ///
 /// # Errors
 /// When the file can't be used or an entry is wrong.
-pub(crate) fn handed_keys(given: &Secret) -> Result<HandedKeys, String> {
+pub fn handed_keys(given: &Secret) -> Result<HandedKeys, String> {
     let text = given.reveal();
     if text.contains('=') {
         return HandedKeys::parse(text).map_err(|e| e.to_string());

@@ -1,0 +1,147 @@
+//! Listening on this machine for the browser that comes back from a vendor's consent.
+
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hushgate_gateway::connect::source::Redirect;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::failure::Failure;
+use super::web::Flow;
+
+/// The time for a request's head to arrive.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Most connections at once.
+const CONNECTIONS: usize = 16;
+
+const THANKS: &str = "Thank you. The answer is in the terminal; this page can be closed.\n";
+const STRANGER: &str = "This answer belongs to no consent that is under way here.\n";
+
+/// A listener at the declared redirect address.
+pub(super) struct Callback {
+    listener: TcpListener,
+    redirect: String,
+    path: String,
+    hosts: [String; 2],
+}
+
+impl Callback {
+    /// Listens on the declared port, or on any free one when none is declared.
+    ///
+    /// # Errors
+    /// When the port can't be had.
+    pub(super) async fn listen(declared: &Redirect, port: u16) -> Result<Self, Failure> {
+        let wanted = declared.port.unwrap_or(port);
+        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await;
+        let address = bound.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
+        let (port, listener) = address.map_err(|e| {
+            Failure::new(
+                "callback-port",
+                format!(
+                    "can't listen on port {wanted} of 127.0.0.1, where the vendor returns to: {}",
+                    e.kind()
+                ),
+            )
+            .next("end what listens there, or give another registered address with `--port`")
+        })?;
+        Ok(Self {
+            listener,
+            redirect: declared.with_port(port),
+            path: declared.path.clone(),
+            hosts: [format!("127.0.0.1:{port}"), format!("localhost:{port}")],
+        })
+    }
+
+    /// The redirect address with the port that is listened on.
+    pub(super) fn redirect(&self) -> &str {
+        &self.redirect
+    }
+
+    /// Waits for the answer that belongs to the consent that was begun; any other is turned away.
+    pub(super) async fn answer(self, flow: Arc<dyn Flow>) -> String {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let (path, hosts) = (Arc::new(self.path), Arc::new(self.hosts));
+        let connections = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+        loop {
+            let permit = Arc::clone(&connections).acquire_owned();
+            let accepted = tokio::select! {
+                query = receiver.recv() => match query {
+                    Some(query) => {
+                        // The page of thanks is still on its way.
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        return query;
+                    }
+                    None => continue,
+                },
+                accepted = self.listener.accept() => accepted,
+            };
+            let (Ok((stream, _)), Ok(permit)) = (accepted, permit.await) else {
+                continue;
+            };
+            let (flow, sender) = (Arc::clone(&flow), sender.clone());
+            let (path, hosts) = (Arc::clone(&path), Arc::clone(&hosts));
+            let service = service_fn(move |request: Request<Incoming>| {
+                let answer = answer(&request, &path, hosts.as_ref(), flow.as_ref());
+                let query = request.uri().query().unwrap_or_default().to_owned();
+                let sender = sender.clone();
+                async move {
+                    if answer.status() == StatusCode::OK {
+                        // A second right answer finds the channel full and is not needed.
+                        let _ = sender.try_send(query);
+                    }
+                    Ok::<_, Infallible>(answer)
+                }
+            });
+            tokio::spawn(async move {
+                // A browser that goes away is its own affair.
+                let _ = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_TIME)
+                    .keep_alive(false)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+fn answer(
+    request: &Request<Incoming>,
+    path: &str,
+    hosts: &[String],
+    flow: &dyn Flow,
+) -> Response<Full<Bytes>> {
+    let host = request.headers().get(HOST).and_then(|h| h.to_str().ok());
+    let known = host.is_some_and(|host| hosts.iter().any(|known| known == host));
+    let query = request.uri().query().unwrap_or_default();
+    let (status, text) = if !known {
+        (StatusCode::MISDIRECTED_REQUEST, STRANGER)
+    } else if request.method() != Method::GET || request.uri().path() != path {
+        (StatusCode::NOT_FOUND, "There is nothing here.\n")
+    } else if flow.recognizes(query) {
+        (StatusCode::OK, THANKS)
+    } else {
+        (StatusCode::BAD_REQUEST, STRANGER)
+    };
+    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(CONTENT_TYPE, "text/plain; charset=utf-8");
+    set(CACHE_CONTROL, "no-store");
+    set(CONTENT_SECURITY_POLICY, "default-src 'none'");
+    set(http::header::REFERRER_POLICY, "no-referrer");
+    response
+}

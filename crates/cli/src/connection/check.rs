@@ -1,0 +1,87 @@
+//! Whether a connection works, asked of the vendor before it is kept.
+
+use std::sync::Arc;
+
+use hushgate_gateway::connect::source::ClientAuthKind;
+use hushgate_gateway::connect::{Connector, ConnectorParts, Source};
+
+use super::draft::Draft;
+use super::failure::Failure;
+use super::place::Place;
+use super::setup::problem;
+use super::web::{Connected, Problem};
+
+/// What the vendor said.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Checked {
+    /// For people.
+    pub connected: Connected,
+    /// Whether it was found to work; `false` when this can't be found out here.
+    pub worked: bool,
+}
+
+/// Asks for a credential for each source, and the vendor for the account behind it.
+///
+/// # Errors
+/// Names the first source for which it does not work, and why.
+pub(super) async fn check(
+    place: &Place,
+    sources: &[Arc<Source>],
+    draft: &Draft,
+    act_for: Option<&str>,
+) -> Result<Checked, Problem> {
+    if draft.client_auth == Some(ClientAuthKind::Federated) {
+        let note = "Not checked: only the deployed function has the cloud's identity that this connection uses.";
+        return Ok(Checked {
+            connected: Connected {
+                notes: vec![note.to_owned()],
+                ..Connected::default()
+            },
+            worked: false,
+        });
+    }
+    let mut checked = Checked {
+        worked: true,
+        ..Checked::default()
+    };
+    for source in sources {
+        let parts = place.parts(
+            source,
+            draft.store.clone(),
+            draft.settings.clone(),
+            draft.target_host.clone(),
+        );
+        let looked = async { look(source, parts?, act_for).await }.await;
+        let looked = looked.map_err(|mut failure| {
+            if sources.len() > 1 {
+                failure.message = format!("{}: {}", source.id, failure.message);
+            }
+            problem(failure)
+        })?;
+        if checked.connected.account.is_none() {
+            checked.connected.account = looked.account;
+        }
+        if checked.connected.email.is_none() {
+            checked.connected.email = looked.email;
+        }
+        checked.connected.notes.extend(looked.notes);
+    }
+    Ok(checked)
+}
+
+/// Asks the vendor of one source.
+///
+/// # Errors
+/// Why the connection does not work.
+pub(super) async fn look(
+    source: &Arc<Source>,
+    parts: ConnectorParts,
+    act_for: Option<&str>,
+) -> Result<Connected, Failure> {
+    let connector = Connector::new(Arc::clone(source), parts)?;
+    let credential = connector.credential(act_for).await;
+    // What the exchange keeps beside the credential is kept now, too.
+    connector.quiet().await;
+    credential?;
+    Ok(Connected::default())
+}
