@@ -16,6 +16,7 @@ use reqwest::Url;
 
 mod answer;
 mod assertion;
+pub mod check;
 pub mod consent;
 mod credential;
 pub mod diagnosis;
@@ -33,6 +34,7 @@ mod template;
 mod time;
 mod values;
 
+pub use check::{CheckFault, Revoked, Validated, VendorText};
 pub use credential::Credential;
 pub use diagnosis::{Diagnosis, Evidence};
 pub use endpoint::{LARGEST_ANSWER, TokenEndpoint, TokenRequest, TokenResponse};

@@ -13,6 +13,8 @@ mod bench;
 mod cache;
 #[path = "connect/catalogue.rs"]
 mod catalogue;
+#[path = "connect/check.rs"]
+mod check;
 #[path = "connect/docs.rs"]
 mod docs;
 #[path = "connect/hostile.rs"]

@@ -82,6 +82,17 @@ impl Credential {
         Ok(())
     }
 
+    /// The token or key itself, without a scheme before it; none when each request is signed.
+    pub(super) fn token(&self) -> Option<Secret> {
+        let whole = self.parts.iter().find_map(|part| match part {
+            Part::Header(_, value) => value.to_str().ok().map(Secret::new),
+            Part::Query(_, value) | Part::Body(_, value) => Some(value.clone()),
+            Part::Signature(_) => None,
+        })?;
+        let token = whole.reveal().rsplit(' ').next().unwrap_or_default();
+        (!token.is_empty()).then(|| Secret::new(token))
+    }
+
     /// Whether both stand for the same secret.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         let same = |(one, other): (&Part, &Part)| match (one, other) {

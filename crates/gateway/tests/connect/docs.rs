@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hushgate_gateway::connect::{ConnectFault, Diagnosis, Source, SourceOptions};
+use hushgate_gateway::connect::{CheckFault, ConnectFault, Diagnosis, Source, SourceOptions};
 
 const SCHEMA: &str = include_str!("../../../../docs/source.schema.json");
 /// One unknown key in every mapping that has fixed keys; `{}` stands for the type.
@@ -72,6 +72,30 @@ fn the_reference_names_every_key_and_the_page_every_fault() {
             "{}",
             fault.code()
         );
+    }
+}
+
+#[test]
+fn the_page_explains_every_way_a_check_fails() {
+    let (what, status, message) = ("check", 400, None);
+    let faults = [
+        CheckFault::Unavailable { what, status },
+        CheckFault::NothingToRevoke(String::new()),
+        CheckFault::NotSuccess {
+            what,
+            status,
+            problem: String::new(),
+            message: None,
+        },
+        CheckFault::Refused {
+            what,
+            status,
+            message,
+        },
+    ];
+    for fault in faults {
+        let row = format!("| `{}` |", fault.code());
+        assert!(PAGE.contains(&row), "{row}");
     }
 }
 

@@ -24,6 +24,30 @@ impl Trade<'_> {
         public: bool,
     ) -> Result<(), ConnectFault> {
         let kind = chosen_client_auth(self.exchange, &self.parts.settings)?;
+        self.prove_by(kind, draft, url, values, public).await
+    }
+
+    /// Adds the client's proof for another endpoint of the vendor, which may want another kind.
+    pub(in crate::connect) async fn prove_as(
+        &self,
+        kind: Option<ClientAuthKind>,
+        draft: &mut Draft,
+        url: &Url,
+        values: &Values,
+    ) -> Result<(), ConnectFault> {
+        let chosen = chosen_client_auth(self.exchange, &self.parts.settings)?;
+        let kind = kind.unwrap_or(chosen);
+        self.prove_by(kind, draft, url, values, true).await
+    }
+
+    async fn prove_by(
+        &self,
+        kind: ClientAuthKind,
+        draft: &mut Draft,
+        url: &Url,
+        values: &Values,
+        public: bool,
+    ) -> Result<(), ConnectFault> {
         let (id, secret) = (&self.exchange.client_id, &self.exchange.client_secret);
         let assertion = match kind {
             ClientAuthKind::None => {
