@@ -31,6 +31,8 @@ mod refusals;
 mod rotation;
 #[path = "connect/seed.rs"]
 mod seed;
+#[path = "connect/seed_consents.rs"]
+mod seed_consents;
 #[path = "connect/server.rs"]
 mod server;
 #[path = "connect/setup.rs"]
