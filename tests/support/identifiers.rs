@@ -8,6 +8,7 @@ use super::function::root;
 pub(crate) const SECRETS: &[&str] = &[
     "sample-access-token",
     "e2e-client-secret",
+    "a secret of the tests only",
     "aHVzaGdhdGUtZTJlLWtleS1ub3QtYS1zZWNyZXQtMzI=",
     "quentin.hollis",
     "Quentin Hollis",

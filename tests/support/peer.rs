@@ -62,6 +62,33 @@ impl Peer {
     pub(crate) fn told(&self, name: &str) -> &str {
         self.hello[name].as_str().expect("a text in its first line")
     }
+
+    /// Asks it, with this `Authorization`; gives the status and the JSON body.
+    pub(crate) async fn ask(&self, method: &str, path: &str, authorization: &str) -> (u16, Value) {
+        let client = reqwest::Client::builder().no_proxy().build();
+        let method = method.parse().expect("a method");
+        let request = client
+            .expect("a client")
+            .request(method, format!("{}{path}", self.issuer()))
+            .header("authorization", authorization);
+        let response = request.send().await.expect("an answer");
+        let status = response.status().as_u16();
+        let body = response.bytes().await.expect("a body");
+        (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    /// A refresh token for a client of the OAuth 2 server, as a consent gives it.
+    pub(crate) async fn seed(&self, client: &str) -> String {
+        let path = format!("/control/seed?client={client}");
+        let (_, seeded) = self.ask("POST", &path, "").await;
+        let token = seeded["refresh_token"].as_str();
+        token.expect("a refresh token").to_owned()
+    }
+
+    /// What it granted and refused so far.
+    pub(crate) async fn events(&self) -> Value {
+        self.ask("GET", "/control/events", "").await.1
+    }
 }
 
 impl Drop for Peer {

@@ -8,7 +8,7 @@ use crate::chore::{cargo, root, step, tools};
 use crate::{generate, prerequisites};
 
 /// The functions that the black-box tests start.
-const FUNCTIONS: &[&str] = &["zoom", "outlook-cal", "salesforce", "gcal"];
+const FUNCTIONS: &[&str] = &["zoom", "outlook-cal", "salesforce", "gcal", "jira-cloud"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

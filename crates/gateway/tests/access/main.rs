@@ -15,6 +15,7 @@ mod issuers;
 mod key_cache;
 mod known;
 #[path = "../../../../tests/support/peer.rs"]
+#[expect(dead_code, reason = "shared with the other tests")]
 mod peer;
 mod policy;
 mod random;

@@ -64,23 +64,6 @@ impl Peered {
     }
 }
 
-/// Asks the peer, with or without a bearer.
-async fn ask(peer: &Peer, method: &str, path: &str, authorization: &str) -> (u16, Value) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = client
-        .request(method.parse().unwrap(), format!("{}{path}", peer.issuer()))
-        .header("authorization", authorization);
-    let response = request.send().await.unwrap();
-    let status = response.status().as_u16();
-    let body = response.bytes().await.unwrap();
-    (status, serde_json::from_slice(&body).unwrap())
-}
-
-async fn seed(peer: &Peer) -> String {
-    let (_, seeded) = ask(peer, "POST", "/control/seed?client=app", "").await;
-    seeded["refresh_token"].as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn every_grant_gives_a_token_that_the_api_of_a_certified_provider_takes() {
     let Some(peer) = Peer::start("oauth2", &[]) else {
@@ -89,7 +72,7 @@ async fn every_grant_gives_a_token_that_the_api_of_a_certified_provider_takes() 
     let client = |id| vec![("CLIENT_ID", id), ("CLIENT_SECRET", SECRET)];
     let with = |id, more| [client(id), vec![more]].concat();
     let key = peer.told("private_key");
-    let seeded = seed(&peer).await;
+    let seeded = peer.seed("app").await;
     let assertion = "assertion: {key: PRIVATE_KEY, issuer: '{{CLIENT_ID}}', subject: avery, audience: '{{token_url}}', lifetime: 5m}";
     let bearer_grant = format!("grant: jwt_bearer, client_auth: body, {assertion}");
     let rows = [
@@ -119,7 +102,7 @@ async fn every_grant_gives_a_token_that_the_api_of_a_certified_provider_takes() 
         let peered = Peered::new(&peer, auth, secrets);
         let first = peered.connector.credential(None).await;
         let first = first.unwrap_or_else(|refused| panic!("{auth}: {}", refused.detail()));
-        let (status, body) = ask(&peer, "GET", "/api", &bearer(&first)).await;
+        let (status, body) = peer.ask("GET", "/api", &bearer(&first)).await;
         assert_eq!(
             (status, &body["id"]),
             (200, &Value::from(*account)),
@@ -131,7 +114,7 @@ async fn every_grant_gives_a_token_that_the_api_of_a_certified_provider_takes() 
         let renewed = renewed.unwrap_or_else(|refused| panic!("{auth}: {}", refused.detail()));
         assert_ne!(bearer(&renewed), bearer(&first), "{auth}");
     }
-    let (_, events) = ask(&peer, "GET", "/control/events", "").await;
+    let events = peer.events().await;
     assert_eq!(events["refused"], Value::Array(Vec::new()), "{events}");
 }
 
@@ -160,7 +143,7 @@ async fn a_family_of_refresh_tokens_lives_as_long_as_each_is_used_once() {
     let Some(peer) = Peer::start("oauth2", &[]) else {
         return;
     };
-    let first = seed(&peer).await;
+    let first = peer.seed("app").await;
     let peered = Peered::refreshing(&peer, &first);
     let mut tokens = vec![first.clone()];
     for _ in 0..5 {
@@ -187,7 +170,7 @@ async fn a_family_of_refresh_tokens_lives_as_long_as_each_is_used_once() {
         "{}",
         refused.detail()
     );
-    let (_, events) = ask(&peer, "GET", "/control/events", "").await;
+    let events = peer.events().await;
     assert_eq!(
         (&events["revoked"], &events["granted"]["refresh_token"]),
         (&1.into(), &5.into())
