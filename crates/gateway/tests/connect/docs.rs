@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hushgate_gateway::connect::forecast::Ending;
 use hushgate_gateway::connect::{CheckFault, ConnectFault, Diagnosis, Source, SourceOptions};
 
 const SCHEMA: &str = include_str!("../../../../docs/source.schema.json");
@@ -96,6 +97,26 @@ fn the_page_explains_every_way_a_check_fails() {
     for fault in faults {
         let row = format!("| `{}` |", fault.code());
         assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_page_says_which_ends_are_foreseen() {
+    for ending in [
+        Ending::Consent,
+        Ending::Unused,
+        Ending::Key,
+        Ending::KeyAge,
+        Ending::Certificate,
+        Ending::Declared,
+    ] {
+        let row = format!("| `{}` | ", ending.code());
+        let row = PAGE.lines().find(|line| line.starts_with(&row));
+        let row = row.unwrap_or_else(|| panic!("{} is not on the page", ending.code()));
+        assert!(
+            row.ends_with(&format!("| {} |", ending.next_step())),
+            "{row}"
+        );
     }
 }
 
