@@ -24,7 +24,6 @@ mod draft;
 mod endpoint;
 mod exchange;
 mod fault;
-pub mod forecast;
 pub mod lifecycle;
 mod oauth1;
 mod random;

@@ -101,7 +101,8 @@ pub(crate) async fn send(
         );
         return Err(Refusal::new(Cause::SourceError, detail));
     }
-    receive(response, passed, limits.largest)
+    let bodiless = outbound.method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
+    receive(response, passed, bodiless, limits.largest)
         .await
         .map(Answer::Success)
 }
@@ -109,6 +110,7 @@ pub(crate) async fn send(
 async fn receive(
     mut response: Response,
     passed: PassedHeaders,
+    bodiless: bool,
     largest: usize,
 ) -> Result<Received, Refusal> {
     let status = response.status();
@@ -126,7 +128,11 @@ async fn receive(
         .cloned()
         .collect();
     let declared = response.headers().get(CONTENT_TYPE).cloned();
-    let body = read_capped(&mut response, largest).await?;
+    let body = if bodiless {
+        Vec::new()
+    } else {
+        read_capped(&mut response, largest).await?
+    };
     let media = if body.is_empty() {
         Media::Empty
     } else {
@@ -145,12 +151,11 @@ async fn read_capped(response: &mut Response, largest: usize) -> Result<Vec<u8>,
     let announced = response
         .headers()
         .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok())
-        .unwrap_or(0);
-    if announced > largest {
+        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > largest) {
         return Err(too_large(largest));
     }
-    let mut body = Vec::with_capacity(announced);
+    let mut body = Vec::with_capacity(announced.unwrap_or(0));
     while let Some(chunk) = response
         .chunk()
         .await
@@ -160,6 +165,11 @@ async fn read_capped(response: &mut Response, largest: usize) -> Result<Vec<u8>,
             return Err(too_large(largest));
         }
         body.extend_from_slice(&chunk);
+    }
+    // In HTTP/2 a stream that is reset without an error looks as if it had come to its end.
+    if announced.is_some_and(|length| length != body.len()) {
+        let detail = "the source sent another number of bytes than it announced";
+        return Err(Refusal::new(Cause::SourceInterrupted, detail));
     }
     Ok(body)
 }

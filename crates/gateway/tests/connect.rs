@@ -15,12 +15,16 @@ mod cache;
 mod catalogue;
 #[path = "connect/check.rs"]
 mod check;
+#[path = "connect/consent.rs"]
+mod consent;
 #[path = "connect/docs.rs"]
 mod docs;
 #[path = "connect/hostile.rs"]
 mod hostile;
 #[path = "connect/mutations.rs"]
 mod mutations;
+#[path = "connect/other_host.rs"]
+mod other_host;
 #[path = "../../../tests/support/peer.rs"]
 mod peer;
 #[path = "connect/provider.rs"]

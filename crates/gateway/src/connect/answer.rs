@@ -25,6 +25,8 @@ pub(super) struct Granted {
     /// From now; none when the answer does not say.
     pub(super) lifetime: Option<Duration>,
     pub(super) refresh_token: Option<Secret>,
+    /// Where the API of the account is, when the answer says so and the source declares where.
+    pub(super) host: Option<String>,
 }
 
 /// Reads an answer. `now` is seconds since 1970.
@@ -58,7 +60,9 @@ pub(super) fn read(
     }
     let access_token = token(&members, &names.access_token)?
         .ok_or_else(|| invalid(&format!("it has no `{}`", names.access_token)))?;
+    let host = names.host.as_ref().and_then(|path| path.get(&members));
     Ok(Granted {
+        host: host.and_then(Value::as_str).map(str::to_owned),
         access_token,
         lifetime: lifetime(&members, names, now)?,
         refresh_token: token(&members, &names.refresh_token)?,

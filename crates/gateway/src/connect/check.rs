@@ -190,7 +190,7 @@ impl Connector {
         Ok(Revoked::AtVendor)
     }
 
-    pub(super) fn parts(&self) -> &ConnectorParts {
+    fn parts(&self) -> &ConnectorParts {
         &self.inner.ground.parts
     }
 }

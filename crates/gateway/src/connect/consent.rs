@@ -125,11 +125,7 @@ impl Pending {
         if self.scene.parts.clock.now() > self.ends {
             return Err(ConsentFault::Expired);
         }
-        let belongs = match &self.flow {
-            Flow::Code { state, .. } => callback.is("state", state),
-            Flow::ThreeLegs(legs) => legs.owns(&callback),
-        };
-        if !belongs {
+        if !self.owns(&callback) {
             return Err(ConsentFault::StateMismatch);
         }
         self.used = true;
@@ -142,6 +138,19 @@ impl Pending {
                     .await
             }
             Flow::ThreeLegs(legs) => legs.complete(&self.scene, &values, &callback).await,
+        }
+    }
+
+    /// Whether an answer belongs to this consent; changes nothing. For a page that gets requests from
+    /// anyone: what does not belong needs no words.
+    pub fn recognizes(&self, answer: &str) -> bool {
+        Callback::read(answer, &self.redirect).is_ok_and(|callback| self.owns(&callback))
+    }
+
+    fn owns(&self, callback: &Callback) -> bool {
+        match &self.flow {
+            Flow::Code { state, .. } => callback.is("state", state),
+            Flow::ThreeLegs(legs) => legs.owns(callback),
         }
     }
 

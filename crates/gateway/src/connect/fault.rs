@@ -86,6 +86,11 @@ pub enum ConnectFault {
         /// The innermost reason, without address or content.
         reason: String,
     },
+    /// The answer says that the account's API is at another host than the configured one.
+    #[error(
+        "the token endpoint says that the API of this account is at {0}, not at the configured host; set HUSHGATE_TARGET_HOST to the account's host, or authorize the connection with the account meant"
+    )]
+    OtherHost(String),
     /// Another instance obtains the access token, and it took longer than a request waits.
     #[error(
         "another instance is obtaining the access token and is not done yet; retry in a few seconds"
@@ -135,6 +140,7 @@ impl ConnectFault {
             Self::TooLarge => "connect-answer-too-large",
             Self::AnswerInvalid(_) => "connect-answer-invalid",
             Self::Network { .. } => "connect-network",
+            Self::OtherHost(_) => "connect-other-host",
             Self::Busy => "connect-busy",
             Self::Pending => "connect-rotation-pending",
             Self::Interrupted { .. } => "connect-rotation-interrupted",
@@ -182,9 +188,10 @@ impl ConnectFault {
     fn cause(&self) -> Cause {
         match self {
             Self::SecretMissing(_) => Cause::CredentialMissing,
-            Self::SettingMissing(_) | Self::FieldInvalid { .. } | Self::PlatformMissing => {
-                Cause::ConfigurationInvalid
-            }
+            Self::SettingMissing(_)
+            | Self::FieldInvalid { .. }
+            | Self::PlatformMissing
+            | Self::OtherHost(_) => Cause::ConfigurationInvalid,
             Self::Store(_) => Cause::StoreUnavailable,
             Self::UserInvalid => Cause::RequestInvalid,
             Self::Rejected { .. } | Self::RefusedWhenFresh | Self::CoolingDown(..) => {

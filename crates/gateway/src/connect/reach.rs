@@ -7,7 +7,7 @@ use super::credential::Credential;
 use super::exchange::{Given, Trade};
 use super::fault::ConnectFault;
 use super::lifecycle::{Access, Answer, Exchange, JOURNAL_ENTRY, Material, Plan, Print};
-use super::source::{Kept, RefreshTokens};
+use super::source::{Kept, RefreshTokens, SourceHost, is_loopback};
 use super::values::Values;
 use super::{ConnectorParts, Source};
 use crate::ports::{PortFuture, Random as _, Secret, SystemRandom};
@@ -55,6 +55,31 @@ impl Ground {
     }
 }
 
+impl Ground {
+    /// Whether the host that a token answer names is the configured one.
+    fn is_at(&self, told: Option<&str>) -> Result<(), ConnectFault> {
+        let local = self.parts.dev_loopback && is_loopback(&self.origin);
+        let Some(told) = told.filter(|_| !local) else {
+            return Ok(());
+        };
+        let bare = told.strip_prefix("https://").unwrap_or(told);
+        let bare = bare.trim_end_matches('/');
+        if self
+            .origin
+            .host_str()
+            .is_some_and(|h| h.eq_ignore_ascii_case(bare))
+        {
+            return Ok(());
+        }
+        // Nothing of an answer is told that could be anything else than a host of this source.
+        let host = match &self.source.host {
+            SourceHost::Account { pattern, .. } if pattern.matches(bare) => format!("`{bare}`"),
+            _ => "another one".to_owned(),
+        };
+        Err(ConnectFault::OtherHost(host))
+    }
+}
+
 impl Reach {
     async fn ask(&self, refresh: Option<&Secret>) -> Result<Answer, ConnectFault> {
         let Ground {
@@ -80,8 +105,9 @@ impl Reach {
                 access_token,
                 lifetime,
                 refresh_token,
+                host,
             }) => Answer {
-                access: Ok(Access {
+                access: self.ground.is_at(host.as_deref()).map(|()| Access {
                     token: access_token,
                     lifetime,
                 }),

@@ -1,5 +1,6 @@
 //! Sources that are slow, broken or gone; stores that fail; faults of our own.
 
+use hushgate_gateway::reply::ERROR;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -193,4 +194,98 @@ async fn wait_for(condition: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("waited in vain");
+}
+
+/// Ways of framing an answer, fair and foul; each names a person where nothing may leave from.
+#[tokio::test]
+async fn framing_decides_between_an_answer_and_a_code() {
+    const BODY: &str = r#"{"users":[{"email":"ada@example.com"}]}"#;
+    const OK: &str = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\n";
+    let length = BODY.len();
+    let chunked = |tail: &str| {
+        format!("{OK}transfer-encoding: chunked\r\n\r\n{length:x};ext=ada\r\n{BODY}\r\n{tail}")
+    };
+    let table = [
+        (chunked("0\r\n\r\n"), None),
+        (
+            chunked("0\r\nx-owner: ada\r\nlink: <https://x/?u=ada>; rel=next\r\n\r\n"),
+            None,
+        ),
+        (
+            format!(
+                "HTTP/1.1 103 X\r\nlink: </ada>\r\n\r\n{OK}content-length: {length}\r\n\r\n{BODY}"
+            ),
+            None,
+        ),
+        // Without a length the end of the connection is the end of the answer.
+        (format!("{OK}\r\n{BODY}"), None),
+        (
+            format!("{OK}\r\n{}", &BODY[..length - 5]),
+            Some("not-sanitizable"),
+        ),
+        (chunked(""), Some("source-interrupted")),
+        (chunked("zz\r\n"), Some("source-interrupted")),
+        (chunked("-1\r\n"), Some("source-interrupted")),
+        (
+            chunked("ffffffffffffffffff\r\n"),
+            Some("source-interrupted"),
+        ),
+        (
+            format!("{OK}content-length: {}\r\n\r\n{BODY}", length + 1),
+            Some("source-interrupted"),
+        ),
+        (
+            format!(
+                "{OK}content-length: {length}\r\ncontent-length: {}\r\n\r\n{BODY}",
+                length - 5
+            ),
+            Some("source-interrupted"),
+        ),
+        (
+            format!("{OK}content-length: -{length}\r\n\r\n{BODY}"),
+            Some("source-interrupted"),
+        ),
+        (
+            format!(
+                "{OK}{}content-length: {length}\r\n\r\n{BODY}",
+                "x-filler: ada\r\n".repeat(200)
+            ),
+            Some("source-interrupted"),
+        ),
+        (
+            format!(
+                "{OK}x-filler: {}\r\ncontent-length: {length}\r\n\r\n{BODY}",
+                "ada".repeat(400_000)
+            ),
+            Some("source-interrupted"),
+        ),
+        (
+            format!("{OK}x-ada: a\rb\r\ncontent-length: {length}\r\n\r\n{BODY}"),
+            Some("source-interrupted"),
+        ),
+        (
+            format!("HTTP/1.1 101 X\r\nupgrade: ada\r\nconnection: upgrade\r\n\r\n{BODY}"),
+            Some("source-error"),
+        ),
+        (
+            format!("HTTP/0.9 200 X\r\n\r\n{BODY}"),
+            Some("source-interrupted"),
+        ),
+        (BODY.to_owned(), Some("source-interrupted")),
+    ];
+    for (bytes, code) in table {
+        let upstream = Upstream::answering(bytes.clone().into_bytes()).await;
+        let reply = get("/v1/users")
+            .to(&Bench::default().before(&upstream))
+            .await;
+        let shown = &bytes[..bytes.len().min(200)];
+        match code {
+            None => assert_eq!(reply.status(), 200, "{shown}"),
+            Some(code) => {
+                assert_eq!(reply.headers().get(ERROR).unwrap(), code, "{shown}");
+            }
+        }
+        let whole = format!("{:?}{}", reply.headers(), text_of(&reply));
+        assert!(!whole.contains("ada"), "{shown}: {whole}");
+    }
 }

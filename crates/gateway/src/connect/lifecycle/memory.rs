@@ -191,6 +191,7 @@ impl<C: Clone> Memory<C> {
             ConnectFault::Rejected { .. }
             | ConnectFault::CoolingDown(..)
             | ConnectFault::Interrupted { .. }
+            | ConnectFault::OtherHost(_)
             | ConnectFault::RefreshTokenStale => Some(cool_down(self.strikes)),
             ConnectFault::Unavailable {
                 retry_after: Some(wait),
