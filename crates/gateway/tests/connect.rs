@@ -35,6 +35,8 @@ mod refusals;
 mod rotation;
 #[path = "connect/seed.rs"]
 mod seed;
+#[path = "connect/seed_accounts.rs"]
+mod seed_accounts;
 #[path = "connect/seed_consents.rs"]
 mod seed_consents;
 #[path = "connect/server.rs"]

@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use hushgate_gateway::connect::Connector;
 use hushgate_gateway::ports::{MemoryStore, SecretStore};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::server::{Recorded, Server, json, reply};
+use crate::server::{Action, Recorded, Server, json, reply};
 use crate::setup::{START, Setup, key};
 use crate::wire::{Cloud, google_key, jwt};
 
@@ -23,23 +24,23 @@ const TRANSPORT: &[&str] = &["host", "content-length", "user-agent", "accept-enc
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seeds {
-    mechanisms: BTreeMap<String, Mechanism>,
-    sources: BTreeMap<String, Seed>,
+pub(crate) struct Seeds {
+    pub(crate) mechanisms: BTreeMap<String, Mechanism>,
+    pub(crate) sources: BTreeMap<String, Seed>,
 }
 
 /// A way to authenticate. `<name>` is replaced by the source's value, `<origin>` by the server's.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Mechanism {
+pub(crate) struct Mechanism {
     #[serde(default)]
     store: BTreeMap<String, String>,
     #[serde(default)]
     settings: BTreeMap<String, String>,
     /// The user that the API request names.
-    user: Option<String>,
+    pub(crate) user: Option<String>,
     exchange: Option<Exchange>,
-    call: Call,
+    pub(crate) call: Call,
     /// What the store holds afterwards; an empty text: nothing under this name, `<any>`: something.
     #[serde(default)]
     stored: BTreeMap<String, String>,
@@ -48,7 +49,7 @@ struct Mechanism {
 /// The token request and its answer.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Exchange {
+pub(crate) struct Exchange {
     line: String,
     headers: BTreeMap<String, String>,
     /// The pairs of the body as they are encoded, in any order.
@@ -66,7 +67,7 @@ struct Exchange {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Jwt {
+pub(crate) struct Jwt {
     header: BTreeMap<String, String>,
     /// Numbers are seconds after the clock's time; `<uuid>` is any UUID.
     claims: BTreeMap<String, Value>,
@@ -75,28 +76,42 @@ struct Jwt {
 /// What reaches the API.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Call {
-    headers: BTreeMap<String, String>,
+pub(crate) struct Call {
+    pub(crate) headers: BTreeMap<String, String>,
     /// The JSON body, when the credential stands in it.
-    body: Option<Value>,
+    pub(crate) body: Option<Value>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seed {
-    mechanisms: Vec<String>,
+pub(crate) struct Seed {
+    pub(crate) mechanisms: Vec<String>,
     /// The method and target of a call of the source's API.
     call: String,
     /// The caller's JSON body.
-    body: Option<Value>,
+    pub(crate) body: Option<Value>,
     #[serde(default)]
     values: BTreeMap<String, String>,
 }
 
+/// A source with a mechanism, ready to be used.
+pub(crate) struct Stage {
+    pub(crate) server: Server,
+    store: Arc<MemoryStore>,
+    pub(crate) connector: Connector,
+    /// How many requests the exchange takes.
+    pub(crate) exchanges: usize,
+}
+
+/// The table.
+pub(crate) fn seeds() -> Seeds {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/connect/seed.yaml");
+    serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn every_source_is_reached_as_its_vendor_wants() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/connect/seed.yaml");
-    let seeds: Seeds = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let seeds = seeds();
     let mut used = BTreeSet::new();
     for (id, seed) in &seeds.sources {
         assert!(!seed.mechanisms.is_empty(), "{id}");
@@ -127,50 +142,23 @@ async fn every_source_is_reached_as_its_vendor_wants() {
 }
 
 /// One source with one of its mechanisms.
-struct Case<'a> {
-    id: &'a str,
-    name: &'a str,
-    seed: &'a Seed,
-    mechanism: &'a Mechanism,
+pub(crate) struct Case<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) seed: &'a Seed,
+    pub(crate) mechanism: &'a Mechanism,
 }
 
 impl Case<'_> {
     async fn run(&self) {
         let place = format!("{} by {}", self.id, self.name);
-        // The answer names the server's own origin, which is known only when it runs.
-        let answer = Arc::new(Mutex::new(json("{}")));
-        let script = Arc::clone(&answer);
-        let exchanges = usize::from(self.mechanism.exchange.is_some());
-        let server = Server::start(move |number| {
-            if number < exchanges {
-                script.lock().unwrap().clone()
-            } else {
-                json("{}")
-            }
-        })
-        .await;
-        if let Some(exchange) = &self.mechanism.exchange {
-            let status = exchange.status.as_deref().unwrap_or("200 OK");
-            *answer.lock().unwrap() = reply(
-                status,
-                "application/json",
-                self.fill(&exchange.answer, &server),
-            );
-        }
-
-        let store = self.filled(&self.mechanism.store, &server);
-        let entries = store.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-        let store = Arc::new(MemoryStore::new(entries));
-        let settings = self.filled(&self.mechanism.settings, &server);
-        let settings: Vec<_> = settings
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
-        let mut setup = Setup::shipped(self.id, &server.origin, &[]);
-        setup.store = Arc::clone(&store) as Arc<dyn SecretStore>;
-        setup.settings = &settings;
-        setup.platform = Some(Arc::new(Cloud));
-        let connector = setup.connector();
+        let stage = self.stage(vec![json("{}")]).await;
+        let Stage {
+            server,
+            store,
+            connector,
+            exchanges,
+        } = &stage;
         let credential = connector
             .credential(self.mechanism.user.as_deref())
             .await
@@ -202,10 +190,10 @@ impl Case<'_> {
         let sent = server.requests();
         assert_eq!(sent.len(), exchanges + 1, "{place}");
         if let Some(exchange) = &self.mechanism.exchange {
-            self.exchanged(exchange, &sent[0], &server, &place);
+            self.exchanged(exchange, &sent[0], server, &place);
         }
-        self.called(&sent[exchanges], &server, &place);
-        for (name, expected) in self.filled(&self.mechanism.stored, &server) {
+        self.called(&sent[*exchanges], server, &place);
+        for (name, expected) in self.filled(&self.mechanism.stored, server) {
             let held = store.read(&name).await.unwrap();
             let held = held
                 .map(|secret| secret.reveal().to_owned())
@@ -215,6 +203,44 @@ impl Case<'_> {
             } else {
                 assert_eq!(held, expected, "{place}: `{name}` in the store");
             }
+        }
+    }
+
+    /// A server that answers the exchange, if there is one, and then these, the last again and again;
+    /// and a connector to it with the mechanism's values.
+    pub(crate) async fn stage(&self, answers: Vec<Action>) -> Stage {
+        // The answer names the server's own origin, which is known only when it runs.
+        let granted = Arc::new(Mutex::new(json("{}")));
+        let script = Arc::clone(&granted);
+        let exchanges = usize::from(self.mechanism.exchange.is_some());
+        let server = Server::start(move |number| match number.checked_sub(exchanges) {
+            None => script.lock().unwrap().clone(),
+            Some(number) => answers[number.min(answers.len() - 1)].clone(),
+        })
+        .await;
+        if let Some(exchange) = &self.mechanism.exchange {
+            let status = exchange.status.as_deref().unwrap_or("200 OK");
+            let answer = self.fill(&exchange.answer, &server);
+            *granted.lock().unwrap() = reply(status, "application/json", answer);
+        }
+        let store = self.filled(&self.mechanism.store, &server);
+        let entries = store.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        let store = Arc::new(MemoryStore::new(entries));
+        let settings = self.filled(&self.mechanism.settings, &server);
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
+        let mut setup = Setup::shipped(self.id, &server.origin, &[]);
+        setup.store = Arc::clone(&store) as Arc<dyn SecretStore>;
+        setup.settings = &settings;
+        setup.platform = Some(Arc::new(Cloud));
+        let connector = setup.connector();
+        Stage {
+            server,
+            store,
+            connector,
+            exchanges,
         }
     }
 
@@ -350,14 +376,15 @@ impl Case<'_> {
     }
 }
 
-fn headers_of(sent: &Recorded) -> BTreeMap<String, String> {
+/// The headers that the connector decides.
+pub(crate) fn headers_of(sent: &Recorded) -> BTreeMap<String, String> {
     let headers = sent.headers.iter();
     let headers = headers.filter(|(name, _)| !TRANSPORT.contains(&name.as_str()));
     headers.map(|(n, v)| (n.clone(), v.clone())).collect()
 }
 
 /// The encoded pairs of a query or a form, sorted; nothing is decoded.
-fn pairs(encoded: &str) -> Vec<String> {
+pub(crate) fn pairs(encoded: &str) -> Vec<String> {
     let mut pairs: Vec<_> = encoded
         .split('&')
         .filter(|p| !p.is_empty())
@@ -378,7 +405,7 @@ fn find_jwt(body: &str, authorization: Option<&String>) -> Option<String> {
     in_body.or(in_header).map(str::to_owned)
 }
 
-fn shipped() -> BTreeSet<String> {
+pub(crate) fn shipped() -> BTreeSet<String> {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
     let folders = std::fs::read_dir(rules)
         .unwrap()
