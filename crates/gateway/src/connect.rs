@@ -24,6 +24,7 @@ mod draft;
 mod endpoint;
 mod exchange;
 mod fault;
+pub mod forecast;
 pub mod lifecycle;
 mod oauth1;
 mod random;

@@ -190,7 +190,7 @@ impl Connector {
         Ok(Revoked::AtVendor)
     }
 
-    fn parts(&self) -> &ConnectorParts {
+    pub(super) fn parts(&self) -> &ConnectorParts {
         &self.inner.ground.parts
     }
 }

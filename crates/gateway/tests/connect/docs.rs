@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hushgate_gateway::connect::consent::ConsentFault;
+use hushgate_gateway::connect::forecast::Ending;
 use hushgate_gateway::connect::{CheckFault, ConnectFault, Diagnosis, Source, SourceOptions};
 
 const SCHEMA: &str = include_str!("../../../../docs/source.schema.json");
@@ -121,6 +122,26 @@ fn the_page_says_what_every_failed_consent_means() {
     ] {
         let row = format!("\n| `{}` | ", fault.code());
         assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_page_says_which_ends_are_foreseen() {
+    for ending in [
+        Ending::Consent,
+        Ending::Unused,
+        Ending::Key,
+        Ending::KeyAge,
+        Ending::Certificate,
+        Ending::Declared,
+    ] {
+        let row = format!("| `{}` | ", ending.code());
+        let row = PAGE.lines().find(|line| line.starts_with(&row));
+        let row = row.unwrap_or_else(|| panic!("{} is not on the page", ending.code()));
+        assert!(
+            row.ends_with(&format!("| {} |", ending.next_step())),
+            "{row}"
+        );
     }
 }
 
