@@ -9,14 +9,17 @@ use serde_json::{Value, json};
 use crate::support::function::root;
 use crate::support::skipped;
 
+mod command;
 mod flow;
+mod sources;
 
 use flow::{Script, form};
 
 const SECRET: &str = "Kx9-only-in-the-form/&?";
 
-/// Runs a script of `peers/browser`; false, with a message, where there is no browser.
-async fn drive(script: &str, arguments: &Value) -> bool {
+/// Runs a script of `peers/browser` and gives what it prints, or null; `None`, with a message, where
+/// there is no browser.
+async fn drive(script: &str, arguments: &Value) -> Option<Value> {
     let required = std::env::var_os("HUSHGATE_REQUIRE_PEERS").is_some_and(|v| v == "1");
     let peers = std::env::var_os("HUSHGATE_PEERS").map(PathBuf::from);
     let Some(peers) = peers.filter(|p| p.join("node_modules/playwright-core").exists()) else {
@@ -27,7 +30,7 @@ async fn drive(script: &str, arguments: &Value) -> bool {
         skipped(
             "no browser tests: `cargo xtask test` installs their packages and sets HUSHGATE_PEERS",
         );
-        return false;
+        return None;
     };
     let output = tokio::process::Command::new("node")
         .arg(root().join("tests/peers/browser").join(script))
@@ -45,7 +48,7 @@ async fn drive(script: &str, arguments: &Value) -> bool {
         skipped(
             "no browser tests: no Chromium is installed and the npm packages hold none for this system",
         );
-        return false;
+        return None;
     }
     assert!(
         output.status.success(),
@@ -53,7 +56,7 @@ async fn drive(script: &str, arguments: &Value) -> bool {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    true
+    Some(serde_json::from_slice(&output.stdout).unwrap_or_default())
 }
 
 /// A page being served; the command's end of it.
@@ -90,7 +93,7 @@ async fn a_keyboard_is_enough_from_the_form_to_the_account() {
     let served = serve(flow.clone()).await;
     let arguments =
         json!({"link": served.link, "secret": SECRET, "account": "Example & Sons <Ltd>"});
-    if !drive("form.mjs", &arguments).await {
+    if drive("form.mjs", &arguments).await.is_none() {
         return;
     }
     let end = served
@@ -108,7 +111,10 @@ async fn a_keyboard_is_enough_from_the_form_to_the_account() {
 async fn other_sites_in_the_browser_reach_nothing() {
     let flow = Arc::new(Script::new(form(), []));
     let served = serve(flow.clone()).await;
-    if drive("hostile.mjs", &json!({"link": served.link})).await {
+    if drive("hostile.mjs", &json!({"link": served.link}))
+        .await
+        .is_some()
+    {
         assert_eq!(flow.answers().len(), 0, "the setup was begun");
         assert!(!served.end.is_finished(), "the setup was ended");
     }

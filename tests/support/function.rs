@@ -188,7 +188,8 @@ impl Drop for Function {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that nothing listens on at the moment.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|l| l.local_addr())
         .map(|a| a.port())

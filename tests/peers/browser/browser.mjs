@@ -61,10 +61,10 @@ export async function history(page) {
 }
 
 // Everything that axe finds, and what does not fit, in light and dark and on wide and narrow screens.
-export async function examine(page, state) {
+export async function examine(page, state, schemes = ['light', 'dark'], widths = [1024, 320]) {
   const found = [];
-  for (const colorScheme of ['light', 'dark']) {
-    for (const width of [1024, 320]) {
+  for (const colorScheme of schemes) {
+    for (const width of widths) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 900 });
       // Pages forbid scripts; the browser's own protocol is not bound by that.

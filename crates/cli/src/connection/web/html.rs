@@ -49,6 +49,29 @@ pub(super) fn foreign(words: &str) -> Html {
     element("bdi").text(words).end()
 }
 
+/// Text in which addresses of pages elsewhere are links; they open beside the page, which would lose
+/// what was typed.
+pub(super) fn linked(words: &str) -> Html {
+    let mut pieces = Vec::new();
+    let mut rest = words;
+    while let Some((before, from)) = rest.find("https://").map(|at| rest.split_at(at)) {
+        let end = from.find(char::is_whitespace).unwrap_or(from.len());
+        let url = from.get(..end).unwrap_or_default();
+        let url = url.trim_end_matches(|c: char| {
+            !(c.is_alphanumeric() || matches!(c, '/' | '-' | '_' | '='))
+        });
+        let note = element("span")
+            .class("unseen")
+            .text(" (opens in a new tab)")
+            .end();
+        let link = element("a").leads_to(url).with("target", "_blank");
+        pieces.extend([text(before), link.text(url).holds(note).end()]);
+        rest = from.get(url.len()..).unwrap_or_default();
+    }
+    pieces.push(text(rest));
+    pieces.into_iter().collect()
+}
+
 /// Begins an element.
 pub(super) fn element(name: &'static str) -> Element {
     Element {
@@ -197,6 +220,37 @@ mod tests {
             html.as_str(),
             "<a href=\"https://a.example/?x=&quot;&gt;&lt;b&gt;\" rel=\"noopener noreferrer\"></a>"
         );
+    }
+
+    #[test]
+    fn addresses_in_text_are_links_and_nothing_else_is() {
+        let note = "<span class=\"unseen\"> (opens in a new tab)</span></a>";
+        let open = |url: &str| {
+            format!("<a href=\"{url}\" rel=\"noopener noreferrer\" target=\"_blank\">{url}{note}")
+        };
+        for (words, html) in [
+            ("plain & simple", "plain &amp; simple".to_owned()),
+            (
+                "see https://a.example/x_y, then (https://b.example). <b>",
+                format!(
+                    "see {}, then ({}). &lt;b&gt;",
+                    open("https://a.example/x_y"),
+                    open("https://b.example")
+                ),
+            ),
+            (
+                "https://a.example/\"onclick=x'<",
+                format!("{}&#39;&lt;", open("https://a.example/&quot;onclick=x")),
+            ),
+            (
+                "http://a.example javascript:x",
+                "http://a.example javascript:x".to_owned(),
+            ),
+        ] {
+            assert_eq!(linked(words).as_str(), html, "{words}");
+        }
+        // Even a scheme alone ends.
+        assert!(linked("https://").as_str().contains("https:"));
     }
 
     #[test]

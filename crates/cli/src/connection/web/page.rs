@@ -129,12 +129,17 @@ fn consent(page: &Page<'_>) -> Html {
 fn code(page: &Page<'_>, device: &Device) -> Html {
     let face = page.flow.face();
     let title = format!("Enter this code at {}", face.source);
-    let open = element("a")
-        .class("button")
-        .leads_to(device.complete.as_ref().unwrap_or(&device.url))
-        .with("target", "_blank")
-        .text(&format!("Open {}", face.source))
-        .end();
+    let url = device.complete.as_ref().unwrap_or(&device.url);
+    let open = if url.starts_with("https://") {
+        element("a")
+            .class("button")
+            .leads_to(url)
+            .with("target", "_blank")
+            .text(&format!("Open {}", face.source))
+            .end()
+    } else {
+        Html::empty()
+    };
     let on = element("a")
         .class("quiet")
         .with("href", &page.place(ENTERED))
@@ -184,7 +189,7 @@ fn done(page: &Page<'_>, connected: &Connected) -> Html {
         steps(page, Step::Done),
         Html::literal(TICK),
         element("h1").text(&title).end(),
-        paragraph("The source answered with these credentials."),
+        paragraph("The connection is kept, and functions can use it from now on."),
         element("dl").holds(rows.into_iter().collect()).end(),
         notes.collect(),
         element("p")

@@ -1,7 +1,7 @@
 //! The form, with what was wrong with the last answers.
 
 use super::super::flow::{Face, Input, InputKind, Problem};
-use super::super::html::{Element, Html, element, foreign, text};
+use super::super::html::{Element, Html, element, foreign, linked, text};
 use super::super::session::Review;
 use super::{ANSWERS, CANCEL, Page, Step, actions, document, link, paragraph, sentence, steps};
 
@@ -90,7 +90,11 @@ fn summary(inputs: &[Input], review: &Review) -> Html {
 }
 
 fn problem_text(problem: &Problem) -> Html {
-    let mut words = vec![element("h2").text(&sentence(&problem.message)).end()];
+    // Messages say what is wrong, then what it means and what to do.
+    let message = problem.message.split_once("; ");
+    let (what, why) = message.map_or((problem.message.as_str(), None), |(a, b)| (a, Some(b)));
+    let mut words = vec![element("h2").text(&sentence(what)).end()];
+    words.extend(why.map(|why| paragraph(&sentence(why))));
     if let Some(vendor) = &problem.vendor {
         let quote = foreign(&shortened(vendor));
         let quoted = element("p").text("The vendor’s answer: ");
@@ -187,8 +191,8 @@ fn question(input: &Input, review: &Review, focus: bool) -> Html {
     let error = review.errors.get(&input.name);
     let field = id("f", input);
     let mut label = element("label").with("for", &field).text(&input.label);
-    let select = matches!(input.kind, InputKind::Select(_));
-    if !(input.required && input.default.is_none() || select) {
+    // A field with a default is filled in already.
+    if !input.required && input.default.is_none() {
         label = label.holds(element("span").class("optional").text(" (optional)").end());
     }
     let mut parts = vec![label.end()];
@@ -199,7 +203,7 @@ fn question(input: &Input, review: &Review, focus: bool) -> Html {
         described.push(id);
     };
     if !input.tooltip.is_empty() {
-        describe("h", "hint", text(&input.tooltip));
+        describe("h", "hint", linked(&input.tooltip));
     }
     if input.secret && review.kept.contains(&input.name) && error.is_none() {
         describe(

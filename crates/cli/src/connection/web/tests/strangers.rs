@@ -279,7 +279,7 @@ async fn a_slow_client_is_ended_and_keeps_nobody_waiting() -> Tested {
         visit.origin()
     );
     let mut slow = Vec::new();
-    for request in [&head, &body] {
+    for request in ["", &head, &body] {
         for _ in 0..20 {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
             stream.write_all(request.as_bytes()).await?;

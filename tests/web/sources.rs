@@ -1,0 +1,31 @@
+//! The form of every declared source, as the command shows it.
+
+use serde_json::json;
+
+use super::command::Running;
+use super::drive;
+use crate::support::function::{free_port, scratch};
+use hushgate_cli::sources::Declared;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_on_the_form_of_any_source() {
+    let folder = scratch("forms");
+    let mut running = Vec::new();
+    let mut forms = Vec::new();
+    for declared in Declared::all() {
+        let source = declared.load().expect("a declaration");
+        let consent = source.auth.asks_consent();
+        let fields = source.auth.fields.iter();
+        let asked = fields.filter(|field| !(consent && field.obtained));
+        let names: Vec<_> = asked.map(|field| field.name.clone()).collect();
+        // The registered ports of some are the same.
+        let port = free_port().to_string();
+        let arguments = [declared.id, "--web", "--port", &port];
+        let mut command = Running::start(&folder, &[], &arguments);
+        let link = command.link().await;
+        forms.push(json!({"name": declared.id, "link": link, "fields": names}));
+        running.push(command);
+    }
+    assert!(forms.len() > 30, "{} sources", forms.len());
+    drive("forms.mjs", &json!({"forms": forms})).await;
+}
