@@ -13,10 +13,15 @@ mod consent;
 mod draft;
 pub mod failure;
 mod given;
+mod kept;
 pub mod keyring;
+mod listing;
+mod outlook;
 mod place;
 mod plan;
 mod renewal;
+mod revoke;
+mod rotate;
 pub mod setup;
 mod terminal;
 pub mod unlock;
@@ -32,8 +37,18 @@ use failure::Failure;
 pub enum Command {
     /// Connect to an account at a source: fields or the vendor's consent, a check, then keep it
     Connect(connect::Options),
+    /// List all connections, whose they are, and when they end
+    List(listing::List),
+    /// Show one connection; never a secret
+    Show(kept::One),
+    /// Ask the vendor whether a connection works
+    Test(kept::One),
     /// Connect an existing connection anew: same id, same settings
     Reconnect(connect::Again),
+    /// Get a new access token now, or enter a new key
+    Rotate(rotate::Options),
+    /// End a connection at the vendor, and remove it here
+    Revoke(revoke::Revoke),
 }
 
 /// Runs a `connection` command: exit code 0, 1 when it failed, 2 when it was called wrongly.
@@ -62,7 +77,12 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
 async fn dispatch(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Connect(options) => connect::connect(options).await,
+        Command::List(options) => listing::list(options).await,
+        Command::Show(options) => listing::show(options).await,
+        Command::Test(options) => kept::test(options).await,
         Command::Reconnect(options) => connect::reconnect(options).await,
+        Command::Rotate(options) => rotate::rotate(options).await,
+        Command::Revoke(options) => revoke::revoke(options).await,
     }
 }
 
@@ -70,7 +90,11 @@ impl Command {
     fn json(&self) -> bool {
         match self {
             Self::Connect(options) => options.json(),
+            Self::List(options) => options.json,
             Self::Reconnect(options) => options.json(),
+            Self::Rotate(options) => options.json(),
+            Self::Show(one) | Self::Test(one) => one.json,
+            Self::Revoke(options) => options.json(),
         }
     }
 }

@@ -3,13 +3,18 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use hushgate_host::config::{Environment, SecretsAt, process_environment};
+use hushgate_host::store::vault::DEPLOYMENT;
 
+use crate::connection::failure::Failure;
+use crate::connection::{config, report, unlock};
 use crate::sources::BuiltIn;
 
 /// Options of `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Configured by the environment; `hushgate config` lists the variables.
+Configured by the environment; `hushgate config` lists the variables. A vault is opened as the other
+commands open it, and the function is given the keys of its own compartments only.
 
 Example:
   PORT=8080 HUSHGATE_ACCESS=policy.yaml HUSHGATE_SECRETS=file:secrets.json hushgate serve zoom")]
@@ -24,10 +29,43 @@ pub struct Options {
 /// When the source is unknown.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let source = BuiltIn::find(&options.source)?;
-    let function = Box::leak(Box::new(hushgate_host::BuiltIn {
+    let function = hushgate_host::BuiltIn {
         id: source.id,
         source_yaml: source.declared()?.source,
         rules_yaml: source.rules,
-    }));
-    Ok(hushgate_host::run(function))
+    };
+    match with_own_keys(process_environment()) {
+        Ok(environment) => Ok(hushgate_host::run_with(&function, &environment)),
+        Err(failure) => Ok(report(Err(failure), false)),
+    }
+}
+
+/// The variables, with the keys of the function's own compartments in place of what opens the whole
+/// vault.
+fn with_own_keys(mut environment: Environment) -> Result<Environment, Failure> {
+    let names_vault = environment
+        .get("HUSHGATE_SECRETS")
+        .is_some_and(|at| at.trim().starts_with("vault:"));
+    if !names_vault {
+        return Ok(environment);
+    }
+    let config = config(&environment)?;
+    let SecretsAt::Vault(folder) = &config.secrets else {
+        return Ok(environment);
+    };
+    if config.vault_keys.is_some() {
+        return Ok(environment);
+    }
+    let vault = unlock::open_whole(folder, &config)?;
+    let mut compartments = vec![DEPLOYMENT.to_owned()];
+    compartments.extend(
+        config
+            .connection
+            .iter()
+            .map(|id| format!("connections/{id}")),
+    );
+    let keys = vault.keys_of(&compartments)?;
+    environment.insert("HUSHGATE_VAULT_KEYS".to_owned(), keys.text().to_string());
+    environment.remove("HUSHGATE_VAULT_PASSPHRASE_FILE");
+    Ok(environment)
 }

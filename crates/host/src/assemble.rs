@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hushgate_gateway::access::Verifier;
 use hushgate_gateway::access::fetch::{HttpKeySource, KeySource};
 use hushgate_gateway::access::policy::Policy;
-use hushgate_gateway::connect::{Connector, ConnectorParts, Source, SourceOptions};
+use hushgate_gateway::connect::{Connector, ConnectorParts, Source, SourceHost, SourceOptions};
 use hushgate_gateway::egress::{Egress, EgressConfig, TlsFloor};
 use hushgate_gateway::gateway::{Gateway, Parts, Settings};
 use hushgate_gateway::ports::{SecretStore, SystemClock};
@@ -57,6 +57,7 @@ pub async fn assemble(
     if config.access.is_none() {
         warnings.push("HUSHGATE_ACCESS is not set, so every call is refused".to_owned());
     }
+    let reached = reached.without_foreign_host(&source, config);
     let (configured, tls_floor) = (
         config.tls_floor.unwrap_or_default(),
         tls_floor(source.tls, config.tls_floor, &mut warnings),
@@ -136,6 +137,14 @@ struct Reached {
 }
 
 impl Reached {
+    /// A connection's host is not for a source that has one of its own, and shares the account only.
+    fn without_foreign_host(mut self, source: &Source, config: &Config) -> Self {
+        if matches!(source.host, SourceHost::Fixed(_)) {
+            self.target_host.clone_from(&config.target_host);
+        }
+        self
+    }
+
     async fn read(
         source: &str,
         config: &Config,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hushgate_gateway::connect::source::ClientAuthKind;
-use hushgate_gateway::connect::{Connector, ConnectorParts, Source};
+use hushgate_gateway::connect::{CheckFault, Connector, Source, VendorText};
 
 use super::draft::Draft;
 use super::failure::Failure;
@@ -51,7 +51,14 @@ pub(super) async fn check(
             draft.settings.clone(),
             draft.target_host.clone(),
         );
-        let looked = async { look(source, parts?, act_for).await }.await;
+        let looked = async {
+            let connector = Connector::new(Arc::clone(source), parts?)?;
+            let looked = look(&connector, act_for).await;
+            // What an exchange keeps beside the credential is kept now, too.
+            connector.quiet().await;
+            looked
+        }
+        .await;
         let looked = looked.map_err(|mut failure| {
             if sources.len() > 1 {
                 failure.message = format!("{}: {}", source.id, failure.message);
@@ -69,19 +76,37 @@ pub(super) async fn check(
     Ok(checked)
 }
 
-/// Asks the vendor of one source.
+/// Asks the vendor of one source whether the credential works, and whose it is.
 ///
 /// # Errors
 /// Why the connection does not work.
 pub(super) async fn look(
-    source: &Arc<Source>,
-    parts: ConnectorParts,
+    connector: &Connector,
     act_for: Option<&str>,
 ) -> Result<Connected, Failure> {
-    let connector = Connector::new(Arc::clone(source), parts)?;
-    let credential = connector.credential(act_for).await;
-    // What the exchange keeps beside the credential is kept now, too.
-    connector.quiet().await;
-    credential?;
-    Ok(Connected::default())
+    let found = connector.validate(act_for).await?;
+    let text = |text: Option<VendorText>| text.map(|t| t.as_str().to_owned());
+    let mut notes = Vec::new();
+    if !found.asked {
+        notes.push(format!(
+            "{} has no call that checks a credential, so it was not tried beyond what its fields give.",
+            connector.source().name
+        ));
+    }
+    Ok(Connected {
+        account: text(found.account_name),
+        email: text(found.email),
+        notes,
+    })
+}
+
+impl From<CheckFault> for Failure {
+    fn from(fault: CheckFault) -> Self {
+        let vendor = fault.vendor_message().map(|m| m.as_str().to_owned());
+        let failure = match fault {
+            CheckFault::Credential(refusal) => refusal.into(),
+            other => Self::new(other.code(), other.to_string()),
+        };
+        Self { vendor, ..failure }
+    }
 }

@@ -36,13 +36,13 @@ pub struct Options {
 #[derive(Debug, Args)]
 pub struct Again {
     /// The connection's id
-    id: String,
+    pub(super) id: String,
     /// All further sources that it shall serve from now on; default as before
     #[arg(long, value_delimiter = ',', value_name = "SOURCES")]
     serves: Option<Vec<String>>,
     /// The path of its source.yaml, for a source that is not built in
     #[arg(long, value_name = "PATH")]
-    source: Option<String>,
+    pub(super) source: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -82,6 +82,16 @@ impl Options {
 }
 
 impl Again {
+    /// The user that a service account acts for.
+    pub(super) fn act_for(&self) -> Option<&str> {
+        self.common.act_for.as_deref()
+    }
+
+    /// Whether new values are given with the command.
+    pub(super) fn gives_fields(&self) -> bool {
+        self.common.web || self.common.given.is_any()
+    }
+
     pub(super) fn json(&self) -> bool {
         self.common.json
     }
@@ -105,7 +115,11 @@ pub(super) async fn connect(options: &Options) -> Result<(), Failure> {
 
 /// Renews a connection in place.
 pub(super) async fn reconnect(options: &Again) -> Result<(), Failure> {
-    let place = Place::open()?;
+    reconnect_at(Place::open()?, options).await
+}
+
+/// Renews a connection in an opened store.
+pub(super) async fn reconnect_at(place: Place, options: &Again) -> Result<(), Failure> {
     let loopback = place.config.dev_loopback;
     let record = place.record(&options.id).await?;
     let name = options.source.as_ref().unwrap_or(&record.source);

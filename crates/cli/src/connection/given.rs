@@ -30,6 +30,11 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// Whether anything is given.
+    pub(super) fn is_any(&self) -> bool {
+        self.fields_stdin || !self.fields.is_empty() || !self.files.is_empty()
+    }
+
     /// Whether standard input is read for answers, so that nothing can be asked there.
     pub(super) fn reads_stdin(&self) -> bool {
         self.fields_stdin

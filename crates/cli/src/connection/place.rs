@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hushgate_gateway::connect::{ConnectorParts, Source};
+use hushgate_gateway::connect::{ConnectorParts, Source, SourceHost};
 use hushgate_gateway::egress::{Egress, EgressConfig};
 use hushgate_gateway::ports::{SecretStore, SystemClock};
 use hushgate_host::config::{Config, Environment, SecretsAt, process_environment};
@@ -87,6 +87,9 @@ impl Place {
         settings: BTreeMap<String, String>,
         target_host: Option<String>,
     ) -> Result<ConnectorParts, Failure> {
+        // A host of its own stays unless a developer leads all sources to this machine.
+        let own_host = matches!(source.host, SourceHost::Fixed(_)) && !self.config.dev_loopback;
+        let target_host = target_host.filter(|_| !own_host);
         let egress = self.egress(source, target_host.as_deref());
         let token_origin = self
             .config

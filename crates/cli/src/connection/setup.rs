@@ -101,9 +101,14 @@ impl Setup {
         if let Some(host) = &record.target_host {
             known.insert(HOST.to_owned(), Secret::new(host.as_str()));
         }
-        for field in &setup.main().auth.fields {
+        let auth = &setup.main().auth;
+        let living = auth.exchange.as_ref().filter(|e| e.grant.refreshes());
+        let living = living.map(|e| e.refresh_token.as_str());
+        for field in &auth.fields {
             let name = entry(&record.id, &field.name);
+            // A refresh token in use is the functions' alone: trying it here could lose its successor.
             if !field.obtained
+                && living != Some(field.name.as_str())
                 && let Some(value) = setup.place.store.read_newest(&name).await?
             {
                 known.insert(field.name.clone(), value);
@@ -323,7 +328,10 @@ impl Setup {
             label: self.label.clone(),
             account: checked.connected.account.clone(),
             email: checked.connected.email.clone(),
-            target_host: draft.target_host.clone(),
+            target_host: draft
+                .target_host
+                .clone()
+                .filter(|_| matches!(self.main().host, SourceHost::Account { .. })),
             settings: draft.settings.clone(),
             created: self.before.as_ref().map_or(now, |before| before.created),
             authorized: now,

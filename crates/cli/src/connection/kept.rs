@@ -1,0 +1,148 @@
+//! Connections that are kept: reaching their sources, testing and renewing them.
+
+use std::sync::Arc;
+
+use clap::Args;
+use hushgate_gateway::connect::{Connector, Source};
+use hushgate_gateway::ports::{Secret, SecretStore};
+use hushgate_host::connection::{RECORD, Record};
+use hushgate_host::store::ConnectionView;
+use serde_json::json;
+
+use super::check;
+use super::failure::Failure;
+use super::setup::now;
+use super::{Place, find_source};
+use crate::print;
+
+/// A connection by its id.
+#[derive(Debug, Args)]
+pub struct One {
+    /// The connection's id
+    pub(super) id: String,
+    /// The path of its source.yaml, for a source that is not built in
+    #[arg(long, value_name = "PATH")]
+    pub(super) source: Option<String>,
+    /// The user that a service account acts for
+    #[arg(long, value_name = "EMAIL")]
+    act_for: Option<String>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Asks the vendor whether a connection works.
+pub(super) async fn test(options: &One) -> Result<(), Failure> {
+    let place = Place::open()?;
+    let record = place.record(&options.id).await?;
+    let mut seen = super::web::Connected::default();
+    for (index, source) in sources(&place, &record, options.source.as_deref())?
+        .iter()
+        .enumerate()
+    {
+        let connector = connector(&place, &record, source)?;
+        let looked = check::look(&connector, options.act_for.as_deref()).await;
+        connector.quiet().await;
+        let looked = looked.map_err(|mut failure| {
+            failure.message = format!("{}: {}", source.id, failure.message);
+            failure.next.get_or_insert_with(|| {
+                format!(
+                    "`hushgate connection reconnect {}` connects it anew",
+                    record.id
+                )
+            });
+            failure
+        })?;
+        if index == 0 {
+            seen = looked;
+        }
+    }
+    let tested = Record {
+        account: seen.account.clone().or_else(|| record.account.clone()),
+        email: seen.email.clone().or_else(|| record.email.clone()),
+        validated: Some(now()),
+        ..record
+    };
+    keep_record(&place, &tested).await?;
+    if options.json {
+        let result = json!({
+            "id": tested.id, "works": true, "serves": tested.serves, "account": tested.account,
+            "email": tested.email, "notes": seen.notes,
+        });
+        print::line(&result.to_string());
+    } else {
+        print::line(&format!("`{}` works{}", tested.id, whose(&tested)));
+        for note in &seen.notes {
+            print::line(note);
+        }
+    }
+    Ok(())
+}
+
+/// The sources a connection serves, its own first.
+pub(super) fn sources(
+    place: &Place,
+    record: &Record,
+    named: Option<&str>,
+) -> Result<Vec<Arc<Source>>, Failure> {
+    let loopback = place.config.dev_loopback;
+    let mut sources = Vec::new();
+    for id in &record.serves {
+        let own = *id == record.source;
+        let source =
+            find_source(named.filter(|_| own).unwrap_or(id), loopback).map_err(|failure| {
+                Failure { usage: false, ..failure }.next(format!(
+                "connection `{}` is of a source that is not built in: name it with `--source PATH`",
+                record.id
+            ))
+            })?;
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+pub(super) fn main_source(
+    place: &Place,
+    record: &Record,
+    named: Option<&str>,
+) -> Result<Arc<Source>, Failure> {
+    let mut sources = sources(place, record, named)?;
+    if sources.is_empty() {
+        return Err(Failure::new(
+            "source-unknown",
+            "the connection serves no source",
+        ));
+    }
+    Ok(sources.swap_remove(0))
+}
+
+/// A connector on the kept entries, as a function has one.
+pub(super) fn connector(
+    place: &Place,
+    record: &Record,
+    source: &Arc<Source>,
+) -> Result<Connector, Failure> {
+    let store: Arc<dyn SecretStore> = place.store.clone();
+    let view = Arc::new(ConnectionView::new(store, &record.id));
+    let host = place
+        .config
+        .target_host
+        .clone()
+        .or_else(|| record.target_host.clone());
+    let parts = place.parts(source, view, record.settings.clone(), host)?;
+    Ok(Connector::new(Arc::clone(source), parts)?)
+}
+
+async fn keep_record(place: &Place, record: &Record) -> Result<(), Failure> {
+    let changes = vec![(RECORD.to_owned(), Some(Secret::new(record.text())))];
+    place.store.save(&record.id, false, changes).await?;
+    Ok(())
+}
+
+pub(super) fn whose(record: &Record) -> String {
+    match (&record.account, &record.email) {
+        (Some(account), Some(email)) if account != email => format!(": {account} <{email}>"),
+        (Some(one), _) | (None, Some(one)) => format!(": {one}"),
+        (None, None) => String::new(),
+    }
+}

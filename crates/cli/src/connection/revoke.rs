@@ -1,0 +1,118 @@
+//! `hushgate connection revoke`: a connection is given up, at the vendor and here.
+
+use clap::Args;
+use hushgate_gateway::connect::Revoked;
+use hushgate_host::connection::Record;
+use serde_json::json;
+
+use super::Place;
+use super::failure::Failure;
+use super::kept::{One, connector, main_source, whose};
+use super::renewal::RenewalLock;
+use crate::{print, prompt};
+
+/// Options of `connection revoke`.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    #[command(flatten)]
+    one: One,
+    /// Remove it here only; what the vendor granted stays until it is ended there
+    #[arg(long, alias = "local-only")]
+    keep_remote: bool,
+    /// Do not ask whether it is meant
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Revoke {
+    pub(super) fn json(&self) -> bool {
+        self.one.json
+    }
+}
+
+/// Gives a connection up: at the vendor, then here.
+pub(super) async fn revoke(options: &Revoke) -> Result<(), Failure> {
+    let place = Place::open()?;
+    let id = &options.one.id;
+    let record = place.record(id).await?;
+    confirm(options, &record)?;
+    let mut at_vendor = "kept";
+    let mut note = None;
+    if !options.keep_remote {
+        let named = options.one.source.as_deref();
+        let source = main_source(&place, &record, named)?;
+        let connector = connector(&place, &record, &source)?;
+        let revoked = connector.revoke().await;
+        connector.quiet().await;
+        match revoked.map_err(|fault| not_revoked(Failure::from(fault), id))? {
+            Revoked::NotDeclared => {
+                at_vendor = "not possible";
+                note = Some(format!(
+                    "{} has no call to end it: end it on the vendor's pages, see {}",
+                    source.name, source.docs
+                ));
+            }
+            Revoked::AtVendor => at_vendor = "revoked",
+        }
+    }
+    let lock = RenewalLock::take(&place, id).await?;
+    let forgotten = place.store.forget(id).await;
+    // Its entries include the lock, so there is nothing to give back any more.
+    if forgotten.is_err() {
+        lock.give_back().await;
+    }
+    forgotten?;
+    if options.one.json {
+        let result = json!({"id": id, "removed": true, "at_vendor": at_vendor, "note": note});
+        print::line(&result.to_string());
+        return Ok(());
+    }
+    let vendor = match at_vendor {
+        "revoked" => "revoked at the vendor and removed here",
+        _ => "removed here",
+    };
+    print::line(&format!("`{id}` is {vendor}"));
+    if let Some(note) = note {
+        print::line(&note);
+    }
+    Ok(())
+}
+
+fn not_revoked(mut failure: Failure, id: &str) -> Failure {
+    failure.message = format!(
+        "the vendor did not revoke it, so it is kept: {}",
+        failure.message
+    );
+    failure.next = Some(format!(
+        "try again, or end it on the vendor's pages and run `hushgate connection revoke {id} --keep-remote`"
+    ));
+    failure
+}
+
+fn confirm(options: &Revoke, record: &Record) -> Result<(), Failure> {
+    if options.yes {
+        return Ok(());
+    }
+    let unsure = || {
+        Failure::usage(
+            "revoke-not-confirmed",
+            "nothing was revoked: it was not confirmed",
+        )
+        .next("give `--yes`, or answer the question with the connection's id")
+    };
+    if !prompt::is_possible() {
+        return Err(unsure());
+    }
+    let question = format!(
+        "Functions of {} lose their access{}. Enter the id `{}` to go on: ",
+        record.serves.join(", "),
+        whose(record),
+        record.id
+    );
+    let answer = prompt::line(&question)?;
+    if answer.trim() == record.id {
+        Ok(())
+    } else {
+        Err(unsure())
+    }
+}
