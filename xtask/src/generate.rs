@@ -81,10 +81,23 @@ fn built_in(declared: &[String], sources: &[String]) -> anyhow::Result<String> {
          pub(crate) static DECLARED: &[Declared] = &[\n",
     );
     for source in declared {
+        let button = match page::connect_button(source)? {
+            Some(name) => {
+                let extension = Path::new(&name).extension();
+                let svg = extension.is_some_and(|e| e == "svg");
+                let media = if svg { "svg+xml" } else { "png" };
+                format!(
+                    "Some((\n            \"image/{media}\",\n            \
+                     include_bytes!(\"../../../rules/{source}/{name}\"),\n        ))"
+                )
+            }
+            None => "None".to_owned(),
+        };
         let _ = write!(
             text,
             "    Declared {{\n        id: \"{source}\",\n        \
-             source: include_str!(\"../../../rules/{source}/source.yaml\"),\n    }},\n"
+             source: include_str!(\"../../../rules/{source}/source.yaml\"),\n        \
+             button: {button},\n    }},\n"
         );
     }
     text.push_str("];\n\npub(crate) static BUILT_IN: &[BuiltIn] = &[\n");

@@ -6,158 +6,212 @@ pub(crate) static DECLARED: &[Declared] = &[
     Declared {
         id: "asana",
         source: include_str!("../../../rules/asana/source.yaml"),
+        button: None,
     },
     Declared {
         id: "atlassian-organization",
         source: include_str!("../../../rules/atlassian-organization/source.yaml"),
+        button: None,
     },
     Declared {
         id: "azure-ad",
         source: include_str!("../../../rules/azure-ad/source.yaml"),
+        button: None,
     },
     Declared {
         id: "chatgpt-enterprise",
         source: include_str!("../../../rules/chatgpt-enterprise/source.yaml"),
+        button: None,
     },
     Declared {
         id: "claude",
         source: include_str!("../../../rules/claude/source.yaml"),
+        button: None,
     },
     Declared {
         id: "claude-code",
         source: include_str!("../../../rules/claude-code/source.yaml"),
+        button: None,
     },
     Declared {
         id: "claude-enterprise-analytics",
         source: include_str!("../../../rules/claude-enterprise-analytics/source.yaml"),
+        button: None,
     },
     Declared {
         id: "codex-enterprise-analytics",
         source: include_str!("../../../rules/codex-enterprise-analytics/source.yaml"),
+        button: None,
     },
     Declared {
         id: "confluence-cloud",
         source: include_str!("../../../rules/confluence-cloud/source.yaml"),
+        button: Some((
+            "image/svg+xml",
+            include_bytes!("../../../rules/confluence-cloud/connect.svg"),
+        )),
     },
     Declared {
         id: "cursor",
         source: include_str!("../../../rules/cursor/source.yaml"),
+        button: None,
     },
     Declared {
         id: "dropbox-business",
         source: include_str!("../../../rules/dropbox-business/source.yaml"),
+        button: Some((
+            "image/svg+xml",
+            include_bytes!("../../../rules/dropbox-business/connect.svg"),
+        )),
     },
     Declared {
         id: "gcal",
         source: include_str!("../../../rules/gcal/source.yaml"),
+        button: None,
     },
     Declared {
         id: "gdirectory",
         source: include_str!("../../../rules/gdirectory/source.yaml"),
+        button: None,
     },
     Declared {
         id: "gdrive",
         source: include_str!("../../../rules/gdrive/source.yaml"),
+        button: None,
     },
     Declared {
         id: "gemini-in-workspace-apps",
         source: include_str!("../../../rules/gemini-in-workspace-apps/source.yaml"),
+        button: None,
     },
     Declared {
         id: "github",
         source: include_str!("../../../rules/github/source.yaml"),
+        button: None,
     },
     Declared {
         id: "github-copilot",
         source: include_str!("../../../rules/github-copilot/source.yaml"),
+        button: None,
     },
     Declared {
         id: "github-enterprise-server",
         source: include_str!("../../../rules/github-enterprise-server/source.yaml"),
+        button: Some((
+            "image/svg+xml",
+            include_bytes!("../../../rules/github-enterprise-server/connect.svg"),
+        )),
     },
     Declared {
         id: "github-non-enterprise",
         source: include_str!("../../../rules/github-non-enterprise/source.yaml"),
+        button: None,
     },
     Declared {
         id: "gitlab-cloud",
         source: include_str!("../../../rules/gitlab-cloud/source.yaml"),
+        button: None,
     },
     Declared {
         id: "gitlab-managed",
         source: include_str!("../../../rules/gitlab-managed/source.yaml"),
+        button: None,
     },
     Declared {
         id: "glean",
         source: include_str!("../../../rules/glean/source.yaml"),
+        button: None,
     },
     Declared {
         id: "gmail",
         source: include_str!("../../../rules/gmail/source.yaml"),
+        button: None,
     },
     Declared {
         id: "gong-metrics",
         source: include_str!("../../../rules/gong-metrics/source.yaml"),
+        button: Some((
+            "image/svg+xml",
+            include_bytes!("../../../rules/gong-metrics/connect.svg"),
+        )),
     },
     Declared {
         id: "google-chat",
         source: include_str!("../../../rules/google-chat/source.yaml"),
+        button: None,
     },
     Declared {
         id: "google-meet",
         source: include_str!("../../../rules/google-meet/source.yaml"),
+        button: None,
     },
     Declared {
         id: "jira-cloud",
         source: include_str!("../../../rules/jira-cloud/source.yaml"),
+        button: Some((
+            "image/svg+xml",
+            include_bytes!("../../../rules/jira-cloud/connect.svg"),
+        )),
     },
     Declared {
         id: "jira-server",
         source: include_str!("../../../rules/jira-server/source.yaml"),
+        button: None,
     },
     Declared {
         id: "msft-copilot",
         source: include_str!("../../../rules/msft-copilot/source.yaml"),
+        button: None,
     },
     Declared {
         id: "msft-entra-id",
         source: include_str!("../../../rules/msft-entra-id/source.yaml"),
+        button: None,
     },
     Declared {
         id: "msft-onedrive",
         source: include_str!("../../../rules/msft-onedrive/source.yaml"),
+        button: None,
     },
     Declared {
         id: "msft-teams",
         source: include_str!("../../../rules/msft-teams/source.yaml"),
+        button: None,
     },
     Declared {
         id: "outlook-cal",
         source: include_str!("../../../rules/outlook-cal/source.yaml"),
+        button: None,
     },
     Declared {
         id: "outlook-mail",
         source: include_str!("../../../rules/outlook-mail/source.yaml"),
+        button: None,
     },
     Declared {
         id: "salesforce",
         source: include_str!("../../../rules/salesforce/source.yaml"),
+        button: None,
     },
     Declared {
         id: "slack-analytics",
         source: include_str!("../../../rules/slack-analytics/source.yaml"),
+        button: None,
     },
     Declared {
         id: "slack-discovery-api",
         source: include_str!("../../../rules/slack-discovery-api/source.yaml"),
+        button: None,
     },
     Declared {
         id: "windsurf",
         source: include_str!("../../../rules/windsurf/source.yaml"),
+        button: None,
     },
     Declared {
         id: "zoom",
         source: include_str!("../../../rules/zoom/source.yaml"),
+        button: None,
     },
 ];
 

@@ -24,6 +24,8 @@ pub struct Declared {
     pub id: &'static str,
     /// `source.yaml`.
     pub source: &'static str,
+    /// The image of `connect_button`: media type and content.
+    pub button: Option<(&'static str, &'static [u8])>,
 }
 
 impl Declared {
@@ -244,6 +246,7 @@ mod tests {
         for declared in Declared::all() {
             let source = declared.load().unwrap();
             assert_eq!(source.id, declared.id);
+            assert_eq!(source.connect_button.is_some(), declared.button.is_some());
         }
         for built_in in BUILT_IN {
             assert_eq!(built_in.declared().unwrap().id, built_in.id);

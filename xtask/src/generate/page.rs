@@ -26,6 +26,7 @@ struct Declaration {
     name: String,
     #[serde(default)]
     categories: Vec<String>,
+    connect_button: Option<String>,
     host: Option<String>,
     target_host: Option<TargetHost>,
     auth: Auth,
@@ -107,6 +108,11 @@ pub(super) fn page(declared: &[String], with_rules: &[String]) -> anyhow::Result
         let _ = writeln!(text, "- `{family}`: {}", members.join(", "));
     }
     Ok(text)
+}
+
+/// The name of the image that a source declares for its button.
+pub(super) fn connect_button(id: &str) -> anyhow::Result<Option<String>> {
+    Ok(read(id)?.connect_button)
 }
 
 fn read(id: &str) -> anyhow::Result<Declaration> {

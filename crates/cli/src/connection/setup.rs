@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use hushgate_gateway::connect::source::{ClientAuthKind, FieldKind};
 use hushgate_gateway::connect::{Field, Source, SourceHost};
 use hushgate_gateway::ports::Secret;
@@ -16,8 +17,11 @@ use hushgate_host::store::{Change, entry};
 use super::draft::{Draft, HOST, JOURNAL, chosen};
 use super::failure::Failure;
 use super::place::Place;
-use super::web::{Answers, Begun, Choice, Connected, Doing, Face, Flow, Input, InputKind, Problem};
+use super::web::{
+    Answers, Begun, Button, Choice, Connected, Doing, Face, Flow, Input, InputKind, Problem,
+};
 use super::{check, consent};
+use crate::sources::Declared;
 
 /// What a connection is set up as.
 #[derive(Debug, Clone, Default)]
@@ -340,6 +344,14 @@ impl Setup {
     }
 }
 
+/// The picture that a built-in source declares for the button.
+fn picture(source: &Source) -> Option<Button> {
+    source.connect_button.as_ref()?;
+    let (media, bytes) = Declared::find(&source.id).ok()?.button?;
+    let bytes = Bytes::from_static(bytes);
+    Some(Button { media, bytes })
+}
+
 impl Flow for Setup {
     fn face(&self) -> Face {
         let source = self.main();
@@ -356,7 +368,7 @@ impl Flow for Setup {
             consent: source.auth.asks_consent(),
             again: self.before.is_some(),
             permissions,
-            button: None,
+            button: picture(source),
         }
     }
 
