@@ -189,7 +189,8 @@ impl Connector {
         };
         let mut missing = Vec::new();
         for field in &source.auth.fields {
-            if field.kept == Kept::Store && field.required && values::applies(field, chosen) {
+            let wanted = field.needed && field.required && field.kept == Kept::Store;
+            if wanted && values::applies(field, chosen) {
                 let value = parts
                     .store
                     .read(&field.name)
@@ -286,7 +287,7 @@ fn setting_problems(source: &Source, settings: &BTreeMap<String, String>) -> Vec
     let given = |name: &str| settings.get(name).is_some_and(|v| !v.trim().is_empty());
     let fields = source.auth.fields.iter();
     fields
-        .filter(|f| f.kept == Kept::Settings && f.required && f.default.is_none())
+        .filter(|f| f.kept == Kept::Settings && f.needed && f.required && f.default.is_none())
         .filter(|f| values::applies(f, chosen) && !given(&f.name))
         .map(|f| ConnectFault::SettingMissing(f.name.clone()))
         .collect()

@@ -18,10 +18,8 @@ use zeroize::Zeroizing;
 
 use super::exchange::{Given, Trade};
 use super::source::{Authorization, Exchange, Redirect, Source};
-use super::values::Values;
-use super::{
-    ConnectFault, ConnectorError, ConnectorParts, chosen_client_auth, draft, setting_problems,
-};
+use super::values::{Purpose, Values};
+use super::{ConnectFault, ConnectorError, ConnectorParts, draft, setting_problems};
 use crate::ports::Secret;
 
 mod callback;
@@ -211,15 +209,7 @@ impl Scene {
     }
 
     async fn values(&self) -> Result<Values, ConnectFault> {
-        let auth = &self.source.auth;
-        let ConnectorParts {
-            store, settings, ..
-        } = &self.parts;
-        let kind = match &auth.exchange {
-            Some(exchange) => Some(chosen_client_auth(exchange, settings)?),
-            None => None,
-        };
-        Values::read_before_consent(auth, kind, store.as_ref(), settings).await
+        Values::read(&self.source.auth, &self.parts, Purpose::Consent).await
     }
 
     fn exchange(&self) -> Result<&Exchange, ConsentFault> {

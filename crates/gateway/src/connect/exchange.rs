@@ -6,14 +6,14 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::ConnectorParts;
 use super::answer::{self, Granted};
 use super::draft::{Draft, add_to_query, address, encode, filled};
 use super::endpoint::{TokenRequest, TokenResponse};
 use super::fault::ConnectFault;
 use super::source::{Auth, Body, Device, Exchange, Grant, ParamsIn};
 use super::template::Place;
-use super::values::Values;
-use super::{ConnectorParts, chosen_client_auth};
+use super::values::{Purpose, Values};
 use crate::ports::Secret;
 
 mod client;
@@ -49,9 +49,7 @@ pub(super) enum Given<'a> {
 impl Trade<'_> {
     /// Reads the fields that the exchange needs.
     pub(super) async fn values(&self) -> Result<Values, ConnectFault> {
-        let kind = chosen_client_auth(self.exchange, &self.parts.settings)?;
-        let store = self.parts.store.as_ref();
-        Values::read(self.auth, Some(kind), store, &self.parts.settings).await
+        Values::read(self.auth, self.parts, Purpose::Call).await
     }
 
     /// Asks the token endpoint once. Saves nothing.

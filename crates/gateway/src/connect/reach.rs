@@ -8,7 +8,7 @@ use super::exchange::{Given, Trade};
 use super::fault::ConnectFault;
 use super::lifecycle::{Access, Answer, Exchange, JOURNAL_ENTRY, Material, Plan, Print};
 use super::source::{Kept, RefreshTokens, SourceHost, is_loopback};
-use super::values::Values;
+use super::values::{Purpose, Values};
 use super::{ConnectorParts, Source};
 use crate::ports::{PortFuture, Random as _, Secret, SystemRandom};
 use reqwest::Url;
@@ -136,12 +136,7 @@ impl Reach {
                 return Ok(values);
             }
         }
-        let parts = &self.ground.parts;
-        let kind = match &auth.exchange {
-            Some(exchange) => Some(super::chosen_client_auth(exchange, &parts.settings)?),
-            None => None,
-        };
-        let values = Values::read(auth, kind, parts.store.as_ref(), &parts.settings);
+        let values = Values::read(auth, &self.ground.parts, Purpose::Call);
         Ok(Arc::new(values.await?))
     }
 }

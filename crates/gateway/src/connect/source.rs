@@ -20,6 +20,7 @@ mod field;
 mod host;
 mod lasting;
 mod member;
+mod needs;
 mod oauth1;
 mod read;
 mod send;

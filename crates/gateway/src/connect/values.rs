@@ -4,43 +4,49 @@ use std::collections::BTreeMap;
 
 use super::fault::ConnectFault;
 use super::source::{Auth, ClientAuthKind, Field, Kept};
-use crate::ports::{Secret, SecretStore};
+use super::{ConnectorParts, chosen_client_auth};
+use crate::ports::Secret;
 
 /// The values of the fields that an exchange or a credential uses.
 #[derive(Debug, Default)]
 pub(super) struct Values(BTreeMap<String, Secret>);
 
+/// What values are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// An exchange or a credential.
+    Call,
+    /// A consent: what it will give is not there yet, and not read.
+    Consent,
+    /// A look at the account, which may use every field.
+    Account,
+}
+
 impl Values {
-    /// Reads every field that applies to this client authentication.
+    /// Reads the fields that apply to the chosen client authentication and serve a purpose.
+    ///
+    /// # Errors
+    /// When one that is required is missing.
     pub(super) async fn read(
         auth: &Auth,
-        client_auth: Option<ClientAuthKind>,
-        store: &dyn SecretStore,
-        settings: &BTreeMap<String, String>,
+        parts: &ConnectorParts,
+        purpose: Purpose,
     ) -> Result<Self, ConnectFault> {
-        Self::read_some(auth, client_auth, store, settings, |_| true).await
-    }
-
-    /// The same before a consent: what the consent will give is not there yet, and not read.
-    pub(super) async fn read_before_consent(
-        auth: &Auth,
-        client_auth: Option<ClientAuthKind>,
-        store: &dyn SecretStore,
-        settings: &BTreeMap<String, String>,
-    ) -> Result<Self, ConnectFault> {
-        Self::read_some(auth, client_auth, store, settings, |f| !f.obtained).await
-    }
-
-    async fn read_some(
-        auth: &Auth,
-        client_auth: Option<ClientAuthKind>,
-        store: &dyn SecretStore,
-        settings: &BTreeMap<String, String>,
-        wanted: fn(&Field) -> bool,
-    ) -> Result<Self, ConnectFault> {
+        let ConnectorParts {
+            store, settings, ..
+        } = parts;
+        let client_auth = match &auth.exchange {
+            Some(exchange) => Some(chosen_client_auth(exchange, settings)?),
+            None => None,
+        };
+        let wanted = |field: &&Field| match purpose {
+            Purpose::Call => field.needed,
+            Purpose::Consent => !field.obtained,
+            Purpose::Account => true,
+        };
         let mut values = BTreeMap::new();
         let fields = auth.fields.iter();
-        for field in fields.filter(|f| applies(f, client_auth) && wanted(f)) {
+        for field in fields.filter(|f| applies(f, client_auth)).filter(wanted) {
             let given = match field.kept {
                 Kept::Store => store
                     .read(&field.name)

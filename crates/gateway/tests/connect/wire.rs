@@ -262,6 +262,20 @@ fn missing_and_wrong_settings_are_told_when_the_connector_is_made() {
 }
 
 #[tokio::test]
+async fn a_call_does_not_ask_for_what_only_a_look_at_the_account_needs() {
+    let server = Server::start(|_| json("{}")).await;
+    let secrets = [("ACCESS_TOKEN", "t")];
+    let setup = Setup::shipped("atlassian-organization", &server.origin, &secrets);
+    let connector = setup.connector();
+    assert!(connector.missing_secrets().await.unwrap().is_empty());
+    let credential = connector.credential(None).await.unwrap();
+    assert_eq!(bearer(&credential), "Bearer t");
+    let fault = connector.validate(None).await.unwrap_err();
+    assert!(fault.to_string().contains("`ORGANIZATION_ID`"), "{fault}");
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_form_encoded_answer_is_taken_only_where_declared() {
     let server = Server::start(|_| {
         let body = "access_token=gho_1&expires_in=28800&token_type=bearer&scope=";

@@ -13,8 +13,8 @@ use crate::connect::endpoint::{TokenRequest, TokenResponse};
 use crate::connect::fault::ConnectFault;
 use crate::connect::source::{Body, Call, MemberPath, Target};
 use crate::connect::template::{FillError, Place};
-use crate::connect::values::Values;
-use crate::connect::{Connector, chosen_client_auth, draft};
+use crate::connect::values::{Purpose, Values};
+use crate::connect::{Connector, draft};
 use crate::ports::Secret;
 
 /// Longest message of a vendor that is shown, in characters.
@@ -29,11 +29,7 @@ pub(super) struct Check<'c> {
 impl<'c> Check<'c> {
     pub(super) async fn new(connector: &'c Connector) -> Result<Self, CheckFault> {
         let (auth, parts) = (&connector.source().auth, connector.parts());
-        let kind = match &auth.exchange {
-            Some(exchange) => Some(chosen_client_auth(exchange, &parts.settings)?),
-            None => None,
-        };
-        let values = Values::read(auth, kind, parts.store.as_ref(), &parts.settings).await?;
+        let values = Values::read(auth, parts, Purpose::Account).await?;
         Ok(Self { connector, values })
     }
 

@@ -207,6 +207,7 @@ impl Reader<'_> {
         let whole = auth.exchange.is_some() || !exchanged;
         self.names_are_fields(&auth, whole);
         auth.mark_obtained();
+        auth.mark_needed();
         Some(auth)
     }
 

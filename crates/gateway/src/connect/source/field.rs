@@ -18,6 +18,7 @@ const FIELD_KEYS: &[&str] = &[
 
 /// One value that the mechanism needs.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Field {
     /// Its name in the secret store or the configuration.
     pub name: String,
@@ -43,6 +44,8 @@ pub struct Field {
     pub when: Vec<ClientAuthKind>,
     /// Whether a consent in a browser or on a device gives it, so that it need not be asked for.
     pub obtained: bool,
+    /// Whether calls need it; others serve only to look at the account, to consent or to forecast.
+    pub needed: bool,
 }
 
 /// Where a field is kept.
@@ -288,6 +291,7 @@ impl Reader<'_> {
             default: default.as_ref().map(|d| d.value.clone()),
             when,
             obtained: false,
+            needed: true,
         };
         if let Some(default) = default.filter(|_| !secret)
             && let Err(problem) = field.accept(&default)
