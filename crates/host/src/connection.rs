@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The field under which a connection's record is kept, beside its secrets.
-pub const RECORD: &str = "connection";
+pub const RECORD: &str = hushgate_gateway::connect::diagnosis::RECORD_ENTRY;
 
 /// What is known of a connection. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,10 +10,13 @@ use serde_json::Value;
 
 use super::source::Grant;
 
+mod evidence;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use evidence::RECORD_ENTRY;
+pub(super) use evidence::{gather, last_use};
 use table::{ERRORS, NUMBERS, SENTENCES};
 
 /// The longest text of a refusal that is looked at.

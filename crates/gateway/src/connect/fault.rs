@@ -233,7 +233,8 @@ impl ConnectFault {
     /// The reason of a refusal, for those who meet its consequences later.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::Rejected { reason, .. } => reason.clone(),
+            Self::Rejected { reason, cause } => format!("{reason}; {}", cause.code()),
+            Self::CoolingDown(_, reason) => reason.clone(),
             other => other.code().to_owned(),
         }
     }

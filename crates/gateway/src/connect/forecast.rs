@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::diagnosis::last_use;
 use super::source::{Auth, ClientAuthKind, Kept};
 use super::{ConnectFault, Connector, chosen_client_auth, time};
 
@@ -174,7 +175,8 @@ pub fn foresee(auth: &Auth, facts: &Facts) -> Vec<Foreseen> {
 
 impl Connector {
     /// The ends that are foreseen for this connection, the next one first. `authorized` is when the
-    /// account consented or the key was given, `used` when the refresh token was used last.
+    /// account consented or the key was given, `used` when the refresh token was used last,
+    /// if somebody knows better than the journal in the store.
     ///
     /// # Errors
     /// When the store can't be read or the configuration is wrong.
@@ -187,6 +189,10 @@ impl Connector {
         let client_auth = match &auth.exchange {
             Some(exchange) => Some(chosen_client_auth(exchange, &parts.settings)?),
             None => None,
+        };
+        let used = match used {
+            None => last_use(parts.store.as_ref()).await,
+            known => known,
         };
         let mut fields = BTreeMap::new();
         for name in auth.forecast.certificate.iter().chain(&auth.forecast.ends) {

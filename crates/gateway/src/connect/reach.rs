@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::answer::{self, Granted};
 use super::credential::Credential;
+use super::diagnosis;
 use super::exchange::{Given, Trade};
 use super::fault::ConnectFault;
 use super::lifecycle::{Access, Answer, Exchange, JOURNAL_ENTRY, Material, Plan, Print};
@@ -114,10 +115,20 @@ impl Reach {
                 refresh: refresh_token,
             },
             Err(fault) => Answer {
-                access: Err(fault),
+                access: Err(self.settled(fault).await),
                 refresh: answer::returned_refresh_token(&response, &exchange.answer),
             },
         })
+    }
+
+    /// The fault with its cause as far as the facts of the connection settle it.
+    async fn settled(&self, fault: ConnectFault) -> ConnectFault {
+        if !fault.refuses_grant() {
+            return fault;
+        }
+        let Ground { source, parts, .. } = self.ground.as_ref();
+        let facts = diagnosis::gather(&source.auth, parts.store.as_ref(), parts.clock.now());
+        fault.settled(&facts.await)
     }
 
     fn values(&self) -> std::sync::MutexGuard<'_, Option<Arc<Values>>> {

@@ -1,8 +1,12 @@
 //! What a refusal says, so that an operator knows what to do.
 
-use crate::bench::Bench;
+use std::time::{Duration, UNIX_EPOCH};
+
+use hushgate_gateway::connect::forecast::Ending;
+
+use crate::bench::{Bench, numbered};
 use crate::server::reply;
-use crate::setup::{MARK, Setup};
+use crate::setup::{MARK, START, Setup};
 
 #[tokio::test]
 async fn a_known_error_is_named_with_its_next_step() {
@@ -62,5 +66,58 @@ async fn unusable_secrets_are_named_and_not_shown() {
         let detail = refused.detail();
         assert!(detail.starts_with(start), "{detail}");
         assert!(!detail.contains(MARK), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn the_age_of_the_connection_settles_why_it_was_refused() {
+    const DAY: u64 = 86_400;
+    let google =
+        r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#;
+    let atlassian =
+        r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#;
+    // Days since the consent, days without use, the vendor's words, the cause.
+    let cases = [
+        (10, 1, atlassian, "rotated-elsewhere"),
+        (200, 91, atlassian, "idle-too-long"),
+        (365, 1, atlassian, "lifetime-ended"),
+        (7, 1, google, "test-mode-expired"),
+        (9, 1, google, "revoked-or-expired"),
+    ];
+    for (age, unused, words, wanted) in cases {
+        let refusal = reply("400 Bad Request", "application/json", words);
+        let script = move |number| {
+            if number == 0 {
+                numbered(0)
+            } else {
+                refusal.clone()
+            }
+        };
+        let record = format!(
+            r#"{{"authorized":{},"id":"x"}}"#,
+            START - (age - unused) * DAY
+        );
+        let secrets = [
+            ("CLIENT_ID", "i"),
+            ("CLIENT_SECRET", "s"),
+            ("REFRESH_TOKEN", "r"),
+            ("connection", record.as_str()),
+        ];
+        let bench = Bench::shipped("jira-cloud", &secrets, script, |_| {}).await;
+        bench.token().await;
+        bench.later(unused * DAY);
+        let refused = bench.refused().await;
+        assert!(
+            refused.detail().contains(&format!("; {wanted}: ")),
+            "{}",
+            refused.detail()
+        );
+        let ends = bench.connector.forecast(None, None).await.unwrap();
+        let end = ends[0].when.unwrap();
+        assert_eq!((ends.len(), ends[0].what), (1, Ending::Unused));
+        assert_eq!(end, UNIX_EPOCH + Duration::from_secs(START + 90 * DAY));
+        let again = bench.refused().await;
+        let cooling = format!("invalid_grant; {wanted}");
+        assert!(again.detail().ends_with(&cooling), "{}", again.detail());
     }
 }

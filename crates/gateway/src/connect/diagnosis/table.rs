@@ -48,7 +48,7 @@ pub(super) const CAUSES: &[(Diagnosis, &str, &str, &str)] = &[
     (
         RotatedElsewhere,
         "rotated-elsewhere",
-        "the refresh token was used elsewhere, and its successor is there",
+        "the refresh token was used elsewhere, and its successor is there; or, more rarely, somebody revoked the grant",
         "stop the other user of this app's tokens, such as a second deployment, then reconnect",
     ),
     (
@@ -411,6 +411,9 @@ pub(super) const SENTENCES: &[Sentence] = &[
         "refresh token is malformed",
         RefreshTokenUnknown,
     ),
+    row("any", GRANT, "already been used", RotatedElsewhere),
+    row("any", GRANT, "already used", RotatedElsewhere),
+    row("any", GRANT, "reuse detected", RotatedElsewhere),
     row(
         "gong",
         ANY,
@@ -464,4 +467,4 @@ pub(super) const ERRORS: &[(&str, Diagnosis)] = &[
 
 /// Causes that only facts of the connection give.
 #[cfg(test)]
-pub(super) const SETTLED_ONLY: &[Diagnosis] = &[RotatedElsewhere, TestModeExpired];
+pub(super) const SETTLED_ONLY: &[Diagnosis] = &[TestModeExpired];

@@ -120,8 +120,8 @@ impl<C: Clone> Memory<C> {
         let left = (*until)?.duration_since(now).ok();
         let left = left.filter(|left| !left.is_zero())?;
         Some(match fault {
-            ConnectFault::Rejected { reason, .. } | ConnectFault::CoolingDown(_, reason) => {
-                ConnectFault::CoolingDown(left.as_secs() + 1, reason.clone())
+            ConnectFault::Rejected { .. } | ConnectFault::CoolingDown(..) => {
+                ConnectFault::CoolingDown(left.as_secs() + 1, fault.reason())
             }
             other => other.clone(),
         })

@@ -17,7 +17,6 @@ const ANSWER_KEYS: &[&str] = &[
     "expires_in",
     "expires_at",
     "refresh_token",
-    "refresh_expires_in",
     "token_type",
     "host",
     "form",
@@ -148,8 +147,6 @@ pub struct AnswerNames {
     pub expires_at: Option<MemberPath>,
     /// The new refresh token.
     pub refresh_token: MemberPath,
-    /// The lifetime of the refresh token in seconds.
-    pub refresh_expires_in: MemberPath,
     /// The values of `token_type` that are taken, in lower case.
     pub token_types: Vec<String>,
     /// The address of the API, which must be the configured one; none: not checked.
@@ -427,7 +424,6 @@ impl Reader<'_> {
             ("access_token", &mut names.access_token),
             ("expires_in", &mut names.expires_in),
             ("refresh_token", &mut names.refresh_token),
-            ("refresh_expires_in", &mut names.refresh_expires_in),
         ];
         for (key, place) in places {
             if let Some(path) = self.member(&answer, key) {
@@ -522,7 +518,6 @@ impl AnswerNames {
             expires_in: MemberPath::name("expires_in"),
             expires_at: None,
             refresh_token: MemberPath::name("refresh_token"),
-            refresh_expires_in: MemberPath::name("refresh_token_expires_in"),
             token_types: vec!["bearer".to_owned()],
             host: None,
             form: false,
