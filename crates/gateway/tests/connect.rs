@@ -39,6 +39,8 @@ mod seed;
 mod seed_accounts;
 #[path = "connect/seed_consents.rs"]
 mod seed_consents;
+#[path = "connect/seed_fields.rs"]
+mod seed_fields;
 #[path = "connect/server.rs"]
 mod server;
 #[path = "connect/setup.rs"]
