@@ -9,20 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Url;
-use zeroize::Zeroizing;
 
-use super::exchange::{Given, Trade};
-use super::source::{Authorization, Exchange, Redirect, Source};
+use super::exchange::Trade;
+use super::source::{Exchange, Redirect, Source};
 use super::values::{Purpose, Values};
-use super::{ConnectFault, ConnectorError, ConnectorParts, draft, setting_problems};
+use super::{ConnectFault, ConnectorError, ConnectorParts, setting_problems};
 use crate::ports::Secret;
 
 mod callback;
+mod code;
 mod device;
 mod fault;
 mod three_legs;
@@ -31,6 +27,7 @@ pub use device::{Device, Polled};
 pub use fault::ConsentFault;
 
 use callback::Callback;
+use code::CodeFlow;
 use three_legs::ThreeLegs;
 
 /// How long a consent may take from its address to its answer.
@@ -50,12 +47,7 @@ pub struct Pending {
 }
 
 enum Flow {
-    Code {
-        /// Ties the answer to this consent (RFC 6749 section 10.12).
-        state: Secret,
-        /// Ties the code to this process (RFC 7636 section 4.1).
-        verifier: Option<Secret>,
-    },
+    Code(CodeFlow),
     ThreeLegs(ThreeLegs),
 }
 
@@ -87,13 +79,15 @@ impl Consent {
         let scene = Scene::new(source, parts)?;
         let redirect = declared_redirect(&scene.source, redirect)?;
         let values = scene.values().await?;
-        let (flow, url) = match (&scene.source.auth.authorization, &scene.source.auth.oauth1) {
-            (Some(authorization), _) => scene.code_request(authorization, &values, &redirect)?,
-            (None, Some(oauth1)) => {
-                let (legs, url) = ThreeLegs::begin(&scene, oauth1, &values, &redirect).await?;
-                (Flow::ThreeLegs(legs), url)
-            }
-            (None, None) => return Err(ConsentFault::NotDeclared),
+        let auth = &scene.source.auth;
+        let (flow, url) = if let Some(authorization) = &auth.authorization {
+            let (code, url) = CodeFlow::begin(&scene, authorization, &values, &redirect)?;
+            (Flow::Code(code), url)
+        } else if let Some(oauth1) = &auth.oauth1 {
+            let (legs, url) = ThreeLegs::begin(&scene, oauth1, &values, &redirect).await?;
+            (Flow::ThreeLegs(legs), url)
+        } else {
+            return Err(ConsentFault::NotDeclared);
         };
         let ends = scene.parts.clock.now() + CONSENT_LIFETIME;
         let pending = Pending {
@@ -130,9 +124,9 @@ impl Pending {
         callback.refused()?;
         let values = self.scene.values().await?;
         match &self.flow {
-            Flow::Code { verifier, .. } => {
-                self.scene
-                    .code_exchange(&callback, &values, &self.redirect, verifier.as_ref())
+            Flow::Code(code) => {
+                let redirect = self.redirect.as_str();
+                code.complete(&self.scene, &values, &callback, redirect)
                     .await
             }
             Flow::ThreeLegs(legs) => legs.complete(&self.scene, &values, &callback).await,
@@ -147,7 +141,7 @@ impl Pending {
 
     fn owns(&self, callback: &Callback) -> bool {
         match &self.flow {
-            Flow::Code { state, .. } => callback.is("state", state),
+            Flow::Code(code) => code.owns(callback),
             Flow::ThreeLegs(legs) => legs.owns(callback),
         }
     }
@@ -226,66 +220,6 @@ impl Scene {
             user: None,
         }
     }
-
-    /// The authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
-    fn code_request(
-        &self,
-        authorization: &Authorization,
-        values: &Values,
-        redirect: &Url,
-    ) -> Result<(Flow, Url), ConsentFault> {
-        let mut url = draft::address(&authorization.url, values, &self.parts, &self.origin)?;
-        let client_id = draft::filled(&self.exchange()?.client_id, values)?;
-        let state = secret()?;
-        let verifier = authorization.pkce.then(secret).transpose()?;
-        let mut params = vec![
-            ("response_type".to_owned(), "code".to_owned().into()),
-            ("client_id".to_owned(), client_id),
-            (
-                "redirect_uri".to_owned(),
-                redirect.as_str().to_owned().into(),
-            ),
-        ];
-        if let Some(scope) = &authorization.scope {
-            params.push((authorization.scope_param.clone(), scope.clone().into()));
-        }
-        params.push(("state".to_owned(), state.reveal().to_owned().into()));
-        if let Some(verifier) = &verifier {
-            params.push(("code_challenge".to_owned(), challenge(verifier).into()));
-            params.push(("code_challenge_method".to_owned(), "S256".to_owned().into()));
-        }
-        for (name, template) in &authorization.params {
-            params.push((name.clone(), draft::filled(template, values)?));
-        }
-        draft::add_to_query(&mut url, &params);
-        Ok((Flow::Code { state, verifier }, url))
-    }
-
-    async fn code_exchange(
-        &self,
-        callback: &Callback,
-        values: &Values,
-        redirect: &Url,
-        verifier: Option<&Secret>,
-    ) -> Result<Obtained, ConsentFault> {
-        let issuer = self.source.auth.authorization.as_ref();
-        if let Some(issuer) = issuer.and_then(|a| a.issuer.as_ref()) {
-            // RFC 9207 section 2.4: another server's answer is never taken for this one's.
-            let issuer = Secret::new(draft::filled(issuer, values)?.as_str());
-            if !callback.is("iss", &issuer) {
-                return Err(ConsentFault::IssuerMismatch);
-            }
-        }
-        let code = callback.token("code")?;
-        let exchange = self.exchange()?;
-        let given = Given::Code {
-            code: &code,
-            redirect: redirect.as_str(),
-            verifier,
-        };
-        let granted = self.trade(exchange).ask(values, given).await?;
-        Obtained::lasting(exchange, granted.refresh_token)
-    }
 }
 
 impl Obtained {
@@ -296,19 +230,6 @@ impl Obtained {
             entries: vec![(exchange.refresh_token.clone(), token)],
         })
     }
-}
-
-/// What nobody can guess: 256 random bits in 43 characters of base64url, which a code verifier may be
-/// too (RFC 7636 section 4.1).
-fn secret() -> Result<Secret, ConnectFault> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    rand::fill(bytes.as_mut()).map_err(|_| ConnectFault::Internal)?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_ref())))
-}
-
-/// The code challenge of a verifier by S256 (RFC 7636 section 4.2).
-fn challenge(verifier: &Secret) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.reveal().as_bytes()))
 }
 
 /// The redirect address, if it is the declared one.
@@ -326,18 +247,4 @@ fn declared_redirect(source: &Source, given: &str) -> Result<Url, ConsentFault> 
 /// Whether both are the same, in a time that does not tell how much of them is.
 fn same(given: &str, wanted: &Secret) -> bool {
     verify_slices_are_equal(given.as_bytes(), wanted.reveal().as_bytes()).is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn challenges_as_rfc_7636_appendix_b() {
-        let verifier = Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-        assert_eq!(
-            challenge(&verifier),
-            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-        );
-    }
 }

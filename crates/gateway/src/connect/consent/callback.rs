@@ -80,3 +80,35 @@ impl Callback {
         Ok(Secret::new(value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn redirect() -> Url {
+        Url::parse("http://127.0.0.1:8917/callback").unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn reads_anything_without_a_panic(answer in "\\PC*", query in "[a-z=&%?#+0-9A-F]*") {
+            for text in [answer, query, format!("http://127.0.0.1:8917/callback?{}", "x")] {
+                if let Ok(callback) = Callback::read(&text, &redirect()) {
+                    prop_assert!(!callback.is("state", &Secret::new("a state that nobody guesses")));
+                }
+            }
+        }
+
+        #[test]
+        fn reads_back_what_a_form_encodes(name in "[a-z]{1,8}", value in any::<String>()) {
+            let mut url = redirect();
+            url.query_pairs_mut().append_pair(&name, &value);
+            for text in [url.as_str(), url.query().unwrap()] {
+                let callback = Callback::read(text, &redirect()).unwrap();
+                prop_assert!(callback.is(&name, &Secret::new(value.as_str())));
+            }
+        }
+    }
+}

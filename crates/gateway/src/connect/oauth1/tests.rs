@@ -3,7 +3,9 @@ use aws_lc_rs::signature::{
     KeyPair as _, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, UnparsedPublicKey,
 };
 
+use super::base::{base_uri, recoded};
 use super::*;
+use proptest::prelude::*;
 
 const CLIENT: (&str, &str) = ("dpf43f3p2l4k3l03", "kd94hf93k423kf44");
 
@@ -293,5 +295,45 @@ fn nonces_differ_and_debug_shows_no_secret() {
             !shown.contains("visible") && !shown.contains("kd94"),
             "{shown}"
         );
+    }
+}
+
+fn spoilt_key() -> &'static str {
+    static PEM: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    PEM.get_or_init(|| {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> =
+            aws_lc_rs::encoding::AsDer::as_der(&pair).unwrap();
+        let text = STANDARD.encode(der.as_ref());
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+    })
+}
+
+proptest! {
+    #[test]
+    fn recodes_what_is_encoded_to_the_same(text in any::<String>()) {
+        prop_assert_eq!(recoded(encoded(&text).as_bytes()), encoded(&text));
+    }
+
+    #[test]
+    fn signs_any_request_without_a_panic(query in "\\PC*", form in any::<Vec<u8>>()) {
+        let mut url = url("https://x.example/a");
+        url.set_query(Some(&query));
+        let call = Call { method: "POST", url: &url, form: Some(&form) };
+        let signer = signer(SignatureMethod::HmacSha1, CLIENT, Some(("t", "s")));
+        // Only parameters of the protocol itself are refused.
+        let reserved = call_params(&call).any(|(name, _)| name.starts_with("oauth_"));
+        prop_assert_eq!(signer.sign(&call, &[], &stamp(1, "n")).is_err(), reserved);
+    }
+
+    #[test]
+    fn a_key_that_is_cut_or_changed_is_no_panic(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut bytes = spoilt_key().as_bytes().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let cut = String::from_utf8_lossy(&bytes[..at]).into_owned();
+        for text in [String::from_utf8_lossy(&bytes).into_owned(), cut] {
+            let _ = RsaKey::read("FIELD", &text);
+        }
     }
 }
