@@ -10,6 +10,7 @@ use crate::support::function::root;
 use crate::support::skipped;
 
 mod command;
+mod consent;
 mod flow;
 mod sources;
 

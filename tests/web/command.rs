@@ -59,7 +59,6 @@ impl Running {
     }
 
     /// Waits for the end: whether it succeeded, and all it wrote after the link.
-    #[expect(dead_code)]
     pub(super) async fn end(mut self) -> (bool, String) {
         let mut said = String::new();
         while let Some(line) = self.lines.next_line().await.expect("text") {
