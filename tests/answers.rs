@@ -1,5 +1,6 @@
 //! What an admitted call gets.
 
+use hushgate_cli::examples::Folder;
 use serde_json::Value;
 
 use crate::support::World;
@@ -43,6 +44,45 @@ async fn the_same_person_has_the_same_pseudonym_in_every_answer() {
     let first = json(world.get("/v2/users?status=active&page_size=30").await).await;
     let second = json(world.get("/v2/users?status=active&page_size=30").await).await;
     assert_eq!(first, second);
+}
+
+/// All go to one target; only their bodies tell them apart.
+#[tokio::test]
+async fn each_graphql_query_gets_its_own_answer() {
+    let world = World::of("github", &[]).await;
+    let folder = Folder::find(&root().join("rules/github").display().to_string()).expect("github");
+    let calls = folder.calls().expect("its calls");
+    let mut asked = 0;
+    for call in calls.iter().filter(|c| c.template() == "/graphql") {
+        // The pseudonyms of the examples were made with other keys than this function's.
+        let (Some(name), Some(body)) = (&call.name, &call.body) else {
+            continue;
+        };
+        if body.contains("{{reversible:") {
+            continue;
+        }
+        let request = world.request(reqwest::Method::POST, "/graphql");
+        let request = request
+            .header("content-type", "application/json")
+            .body(body.clone());
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), 200, "{name}");
+        let expected = std::fs::read_to_string(folder.sanitized(name)).expect("its answer");
+        let expected = serde_json::from_str(&expected).expect("JSON");
+        assert_eq!(shape(&json(response).await), shape(&expected), "{name}");
+        asked += 1;
+    }
+    assert!(asked > 2, "{asked}");
+}
+
+/// A document without its texts.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::String(_) => Value::Bool(true),
+        Value::Array(items) => items.iter().map(shape).collect(),
+        Value::Object(members) => members.iter().map(|(n, v)| (n.clone(), shape(v))).collect(),
+        other => other.clone(),
+    }
 }
 
 #[tokio::test]

@@ -166,6 +166,7 @@ pub(crate) fn served(source: &str) -> Vec<Served> {
             Some(Served {
                 method: call.method().to_owned(),
                 target: call.plain_target(),
+                request: call.plain_body(),
                 body,
             })
         })

@@ -192,9 +192,11 @@ impl Engine {
 
     /// Looks an example call up in the rules.
     pub fn admit(&self, call: &Call, target: &str) -> Outcome {
-        let body = call.body.as_deref().unwrap_or_default();
+        let pseudonymizer = self.sanitizer.pseudonymizer();
+        let body = call.request_body(|v| pseudonymizer.tokenize(v).unwrap_or_default());
         let declared = call.content_type.as_deref().unwrap_or("application/json");
-        let content_type = call.body.as_ref().map(|_| declared);
+        let content_type = body.as_ref().map(|_| declared);
+        let body = body.unwrap_or_default();
         self.look_up(call.method(), target, content_type, body.as_bytes())
     }
 

@@ -22,7 +22,7 @@ pub struct Call {
     /// Request headers.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The request body.
+    /// The request body, with placeholders like `call`.
     #[serde(default)]
     pub body: Option<String>,
     /// The request body's type; JSON when absent.
@@ -51,6 +51,17 @@ impl Call {
     /// Path and query as the caller sends them: placeholders turned into pseudonyms by `pseudonym`.
     pub fn target(&self, pseudonym: impl Fn(&str) -> String) -> String {
         replace_placeholders(self.template(), pseudonym)
+    }
+
+    /// The body as the caller sends it: placeholders turned into pseudonyms by `pseudonym`.
+    pub fn request_body(&self, pseudonym: impl Fn(&str) -> String) -> Option<String> {
+        let body = self.body.as_deref()?;
+        Some(replace_placeholders(body, pseudonym))
+    }
+
+    /// The body as the vendor receives it.
+    pub fn plain_body(&self) -> Option<String> {
+        self.request_body(str::to_owned)
     }
 
     /// Path and query as the vendor receives them.

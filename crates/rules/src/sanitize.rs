@@ -100,7 +100,7 @@ impl Sanitizer {
             }
             report.documents += 1;
             self.run(plan, document, &mut report);
-            document.write(&mut bytes);
+            document.write_out(&mut bytes);
             if bytes.len() > self.limits.max_output_bytes {
                 let limit = self.limits.max_output_bytes;
                 return Err(SanitizeError::OutputTooLarge { limit });

@@ -114,6 +114,7 @@ fn served(built_in: &'static BuiltIn) -> anyhow::Result<Vec<Served>> {
             Some(Served {
                 method: call.method().to_owned(),
                 target: call.plain_target(),
+                request: call.plain_body(),
                 body,
             })
         })

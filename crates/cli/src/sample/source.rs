@@ -19,6 +19,8 @@ pub struct Served {
     pub method: String,
     /// The path and query as the vendor receives them: plain identifiers, percent-encoding allowed.
     pub target: String,
+    /// The request body as the vendor receives it, if the call has one.
+    pub request: Option<String>,
     /// The JSON answer.
     pub body: String,
 }
@@ -68,7 +70,11 @@ impl SampleSource {
             );
             table
                 .iter()
-                .find(|(method, known, _)| request.method() == method.as_str() && *known == target)
+                .find(|(method, known, served)| {
+                    request.method() == method.as_str()
+                        && *known == target
+                        && is_body(request.body(), served.request.as_deref())
+                })
                 .map_or_else(not_found, |(_, _, s)| json(StatusCode::OK, &s.body))
         })
         .await?;
@@ -126,6 +132,16 @@ fn decode(text: &str) -> String {
         };
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whether a request's body is this one: the same JSON value, or else the same bytes.
+fn is_body(sent: &[u8], known: Option<&str>) -> bool {
+    let known = known.unwrap_or_default().as_bytes();
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    match (json(sent), json(known)) {
+        (Some(sent), Some(known)) => sent == known,
+        _ => sent == known,
+    }
 }
 
 fn is_token_request(request: &Request) -> bool {
@@ -210,6 +226,19 @@ mod tests {
             Target::parse("/a@b?y=+&x=1")
         );
         assert_ne!(Target::parse("/a?x=1"), Target::parse("/a?x=2"));
+    }
+
+    #[test]
+    fn bodies_compare_as_json_and_else_byte_by_byte() {
+        assert!(is_body(b"", None));
+        assert!(is_body(
+            b"{\"a\":1,\"b\":\"\\u0041\"}",
+            Some("{ \"b\": \"A\", \"a\": 1 }")
+        ));
+        assert!(is_body(b"a=1&b=2", Some("a=1&b=2")));
+        assert!(!is_body(b"{\"query\":\"a\"}", Some("{\"query\":\"b\"}")));
+        assert!(!is_body(b"{}", None));
+        assert!(!is_body(b"", Some("{}")));
     }
 
     #[test]

@@ -103,6 +103,15 @@ impl Document<'_> {
         id
     }
 
+    /// Frees the text of an edited value, which is empty then.
+    pub(super) fn forget_text(&mut self, id: NodeId) {
+        let node = self.node(id);
+        let (owned, index) = (node.flags & OWNED != 0, node.a as usize);
+        if let (true, Some(text)) = (owned, self.owned.get_mut(index)) {
+            *text = String::new();
+        }
+    }
+
     fn own(&mut self, text: String) -> u32 {
         self.owned.push(text);
         u32::try_from(self.owned.len() - 1).unwrap_or(u32::MAX)

@@ -15,37 +15,33 @@ impl Document<'_> {
 
     /// Appends the document as compact JSON: non-ASCII characters and `/` literal, members in order.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(self.text.len());
+        out.reserve(self.length_bound());
         self.write_node(self.root(), out);
+    }
+
+    /// The same for a document that is not needed any more: texts of edited values are freed as they
+    /// are written, so that they and the whole output are never in memory together. Afterwards
+    /// those values are empty.
+    pub(crate) fn write_out(&mut self, out: &mut Vec<u8>) {
+        out.reserve(self.length_bound());
+        let root = self.root();
+        let mut walk = Walk::begin(self, root, out);
+        self.forget_text(root);
+        while let Some(child) = walk.step(self, out) {
+            self.forget_text(child);
+        }
     }
 
     /// Appends one value with all that is in it.
     pub fn write_node(&self, id: NodeId, out: &mut Vec<u8>) {
-        if !self.write_start(id, out) {
-            return;
-        }
-        let mut open = vec![Cursor::new(self, id)];
-        let mut first = true;
-        while let Some(cursor) = open.last_mut() {
-            let container = NodeId(cursor.container);
-            let is_object = self.kind(container) == Kind::Object;
-            let Some(child) = cursor.advance(self) else {
-                out.push(if is_object { b'}' } else { b']' });
-                open.pop();
-                first = false;
-                continue;
-            };
-            if !first {
-                out.push(b',');
-            }
-            if is_object {
-                self.write_name(child, out);
-            }
-            first = self.write_start(child, out);
-            if first {
-                open.push(Cursor::new(self, child));
-            }
-        }
+        let mut walk = Walk::begin(self, id, out);
+        while walk.step(self, out).is_some() {}
+    }
+
+    /// About the most bytes the document can take. What is too much is never touched, while growing
+    /// would hold large outputs twice.
+    fn length_bound(&self) -> usize {
+        self.text.len() + self.owned.iter().map(String::len).sum::<usize>()
     }
 
     /// Writes a scalar, or the bracket that opens a container; true for the latter.
@@ -89,6 +85,47 @@ impl Document<'_> {
             write_escaped(name, out);
         }
         out.extend_from_slice(b"\":");
+    }
+}
+
+/// Where the writing of a value is.
+struct Walk {
+    open: Vec<Cursor>,
+    first: bool,
+}
+
+impl Walk {
+    fn begin(document: &Document<'_>, id: NodeId, out: &mut Vec<u8>) -> Self {
+        let mut open = Vec::new();
+        if document.write_start(id, out) {
+            open.push(Cursor::new(document, id));
+        }
+        Self { open, first: true }
+    }
+
+    /// Writes up to the next value within, and what that is; the end, and `None`, after the last.
+    fn step(&mut self, document: &Document<'_>, out: &mut Vec<u8>) -> Option<NodeId> {
+        while let Some(cursor) = self.open.last_mut() {
+            let is_object = document.kind(NodeId(cursor.container)) == Kind::Object;
+            let Some(child) = cursor.advance(document) else {
+                out.push(if is_object { b'}' } else { b']' });
+                self.open.pop();
+                self.first = false;
+                continue;
+            };
+            if !self.first {
+                out.push(b',');
+            }
+            if is_object {
+                document.write_name(child, out);
+            }
+            self.first = document.write_start(child, out);
+            if self.first {
+                self.open.push(Cursor::new(document, child));
+            }
+            return Some(child);
+        }
+        None
     }
 }
 
