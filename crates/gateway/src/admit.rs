@@ -7,6 +7,7 @@ use hushgate_rules::endpoint::{
     Admitted, Call, CallPath, CallQuery, NotAdmitted, PathRefused, QueryRefused, ReverseError,
     RuleSet,
 };
+use hushgate_rules::language::is_reserved_header;
 use hushgate_rules::pseudonym::{Pseudonymizer, TokenInvalid, is_reversible_token};
 
 use crate::control::Control;
@@ -244,7 +245,7 @@ fn forwarded(
         .allowed_request_headers()
         .iter()
         .chain(admitted.endpoint.allowed_request_headers());
-    for name in listed.filter(|name| !is_reserved(name)) {
+    for name in listed.filter(|name| !is_reserved_header(name)) {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
             continue;
         };
@@ -272,42 +273,6 @@ fn forwarded(
         out.insert(ACCEPT, HeaderValue::from_static("application/json"));
     }
     Ok(out)
-}
-
-/// Headers that are never the caller's to set, whatever the rules list: they frame the message, route
-/// it, carry credentials, or steer a gateway.
-fn is_reserved(name: &str) -> bool {
-    const RESERVED: &[&str] = &[
-        "authorization",
-        "proxy-authorization",
-        "proxy-authenticate",
-        "cookie",
-        "host",
-        "connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "content-type",
-        "content-encoding",
-        "accept-encoding",
-        "expect",
-        "forwarded",
-        "via",
-        "user-agent",
-    ];
-    const PREFIXES: &[&str] = &[
-        "x-hushgate-",
-        "x-psoxy-",
-        "x-forwarded-",
-        "proxy-",
-        "x-amz-",
-        "x-goog-iap-",
-        "x-http-method",
-    ];
-    RESERVED.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn turn_back(user: String, keys: &Pseudonymizer) -> Result<String, Refusal> {

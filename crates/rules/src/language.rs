@@ -6,6 +6,7 @@ mod bulk;
 mod check;
 mod detect;
 mod diagnostic;
+mod header;
 mod locate;
 mod read;
 mod rest;
@@ -23,6 +24,7 @@ pub use bulk::{
 pub use detect::RuleKind;
 pub(crate) use diagnostic::closest;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, one_of};
+pub use header::is_reserved_header;
 pub use rest::{BodySchema, EndpointSpec, ParamSchema, RequestBodySpec, RestRules};
 pub use schema::{SchemaSpec, SchemaType};
 pub use span::{Span, Spanned};

@@ -69,8 +69,31 @@ async fn forwards_only_listed_headers_and_its_own() {
         seen.header("user-agent"),
         Some(concat!("hushgate/", env!("CARGO_PKG_VERSION")))
     );
-    // The rules of this test list `authorization`; it is the source's credential nevertheless.
+}
+
+#[tokio::test]
+async fn reserved_headers_are_not_forwarded_even_where_rules_list_them() {
+    let upstream = source().await;
+    let bench = Bench {
+        listed: Some(
+            "Authorization, Cookie, Host, X-Forwarded-For, Proxy-Authorization, User-Agent",
+        ),
+        ..Bench::default()
+    };
+    get("/v1/users")
+        .header("cookie", "session=1")
+        .header("x-forwarded-for", "203.0.113.9")
+        .header("proxy-authorization", "Basic eA==")
+        .header("user-agent", "the caller's")
+        .to(&bench.before(&upstream))
+        .await;
+    let seen = upstream.seen().pop().unwrap();
+    for name in ["cookie", "x-forwarded-for", "proxy-authorization"] {
+        assert_eq!(seen.header(name), None, "{name}");
+    }
+    // It is the source's credential, not the caller's.
     assert!(!seen.header("authorization").unwrap().contains("eyJ"));
+    assert!(seen.header("user-agent").unwrap().starts_with("hushgate/"));
 }
 
 #[tokio::test]

@@ -37,6 +37,8 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<dyn SecretStore>,
     pub(crate) issuer_available: bool,
     pub(crate) loopback: bool,
+    /// Further request headers that the rules list, as only rules under compatibility may.
+    pub(crate) listed: Option<&'static str>,
 }
 
 impl Default for Bench {
@@ -48,6 +50,7 @@ impl Default for Bench {
             store: secrets(),
             issuer_available: true,
             loopback: true,
+            listed: None,
         }
     }
 }
@@ -69,8 +72,13 @@ impl Bench {
 
     /// A gateway whose source is at this address of the machine.
     pub(crate) fn at(self, address: &str) -> Gateway {
-        let options = LoadOptions::default();
-        let (rules, _) = RuleSet::load("rules.yaml", include_str!("rules.yaml"), options).unwrap();
+        let mut options = LoadOptions::default();
+        let mut text = include_str!("rules.yaml").to_owned();
+        if let Some(listed) = self.listed {
+            options.compat = true;
+            text = text.replace("x-plain]", &format!("x-plain, {listed}]"));
+        }
+        let (rules, _) = RuleSet::load("rules.yaml", &text, options).unwrap();
         let policy = Policy::parse(issuer::POLICY, "access.yaml", true).unwrap();
         let keys: Arc<dyn KeySource> = Arc::new(Keys {
             available: self.issuer_available,

@@ -338,15 +338,16 @@ fn query_schemas(
             .as_ref()
             .is_none_or(|names| names.iter().any(|own| own.to_ascii_lowercase() == lower));
         if !listed {
-            found.warning(
-                "unknown-parameter",
-                name.span,
-                format!(
-                    "`{}` has a schema but is not in `allowedQueryParams`",
-                    shown(name)
-                ),
-                "add it there, or remove the schema",
+            let message = format!(
+                "`{}` has a schema but is not in `allowedQueryParams`",
+                shown(name)
             );
+            let help = "add it there, or remove the schema";
+            if options.compat {
+                found.warning("unknown-parameter", name.span, message, help);
+            } else {
+                found.error("unknown-parameter", name.span, message, help);
+            }
         }
         schemas.push((lower, Param::compile(schema, options, found)));
     }

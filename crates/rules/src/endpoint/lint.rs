@@ -2,7 +2,8 @@
 
 use super::reach;
 use super::template::Template;
-use crate::language::{Diagnostics, EndpointSpec, LoadOptions, RestRules};
+use crate::language::{Diagnostics, EndpointSpec, LoadOptions, RestRules, SchemaSpec, shown};
+use std::collections::BTreeSet;
 
 /// Notes warnings about the endpoints of a rule set.
 pub(super) fn check(rules: &RestRules, options: LoadOptions, found: &mut Diagnostics) {
@@ -11,10 +12,76 @@ pub(super) fn check(rules: &RestRules, options: LoadOptions, found: &mut Diagnos
             open_ends(endpoint, found);
         }
     }
+    for schema in rules
+        .endpoints
+        .iter()
+        .filter_map(|e| e.response_schema.as_ref())
+    {
+        inner_definitions(schema, options, found);
+    }
     for endpoint in &rules.endpoints {
         reach::check(endpoint, &rules.definitions, found);
     }
     overlaps(rules, found);
+    unused_definitions(rules, found);
+}
+
+/// Definitions that no endpoint's schema refers to, directly or through others.
+fn unused_definitions(rules: &RestRules, found: &mut Diagnostics) {
+    let schemas = rules
+        .endpoints
+        .iter()
+        .filter_map(|e| e.response_schema.as_ref());
+    let mut waiting: Vec<&SchemaSpec> = schemas.collect();
+    let mut used = BTreeSet::new();
+    while let Some(schema) = waiting.pop() {
+        let name = schema.reference.as_ref().map(|it| it.value.as_str());
+        let name = name.and_then(|it| it.strip_prefix("#/definitions/"));
+        if let Some(name) = name
+            && used.insert(name)
+        {
+            let named = rules
+                .definitions
+                .iter()
+                .filter(|(own, _)| own.value == name);
+            waiting.extend(named.map(|(_, schema)| schema));
+        }
+        let members = schema.properties.iter().flatten().map(|(_, member)| member);
+        waiting.extend(members.chain(schema.any_of.iter().flatten()));
+        let inner = [
+            &schema.items,
+            &schema.condition,
+            &schema.consequence,
+            &schema.alternative,
+        ];
+        waiting.extend(inner.into_iter().filter_map(Option::as_deref));
+    }
+    for (name, _) in rules
+        .definitions
+        .iter()
+        .filter(|(name, _)| !used.contains(name.as_str()))
+    {
+        found.warning(
+            "unused-definition",
+            name.span,
+            format!("no schema refers to `{}`", shown(name)),
+            "remove it, or write `$ref` where it is meant",
+        );
+    }
+}
+
+/// `definitions` in an endpoint's schema: references lead to those of the rule set only.
+fn inner_definitions(schema: &SchemaSpec, options: LoadOptions, found: &mut Diagnostics) {
+    let Some((name, _)) = schema.definitions.first() else {
+        return;
+    };
+    let message = "`definitions` inside a response schema have no effect";
+    let help = "move them to `definitions` of the rule set";
+    if options.compat {
+        found.warning("inert-option", name.span, message, help);
+    } else {
+        found.error("inert-option", name.span, message, help);
+    }
 }
 
 /// Things an endpoint leaves open.

@@ -1,9 +1,10 @@
 //! Reads REST rule sets.
 
 use super::super::diagnostic::one_of;
+use super::super::header::is_reserved_header;
 use super::super::rest::{BodySchema, EndpointSpec, ParamSchema, RequestBodySpec, RestRules};
 use super::super::span::Spanned;
-use super::super::tree::{Node, shown};
+use super::super::tree::{Kind, Node, shown};
 use super::{Fields, Reader};
 
 pub(crate) const REST_KEYS: [&str; 5] = [
@@ -101,6 +102,7 @@ impl Reader<'_> {
                 "write `allowedRequestHeaders`",
             );
         }
+        self.inert_body(&fields);
         Some(EndpointSpec {
             span: node.span,
             path_template: self.path_text(&fields, "pathTemplate"),
@@ -119,6 +121,24 @@ impl Reader<'_> {
             augments: self.list(&fields, "augments", Self::augment),
             transforms: self.list(&fields, "transforms", Self::transform),
         })
+    }
+
+    /// A body schema of an endpoint none of whose methods has a body.
+    fn inert_body(&mut self, fields: &Fields<'_>) {
+        let bodiless = |method: &Node| {
+            matches!(&method.kind, Kind::Scalar { text, .. }
+                if ["GET", "HEAD"].iter().any(|it| text.trim().eq_ignore_ascii_case(it)))
+        };
+        let methods = fields.get("allowedMethods").map(|node| &node.kind);
+        if let Some(Kind::List(methods)) = methods
+            && methods.iter().all(bodiless)
+        {
+            self.inert(
+                fields,
+                "requestBody",
+                "GET and HEAD have no body; list the method that has one, or remove the schema",
+            );
+        }
     }
 
     fn path_text(&mut self, fields: &Fields<'_>, key: &str) -> Option<Spanned<String>> {
@@ -178,7 +198,16 @@ impl Reader<'_> {
             }
             good
         });
-        usable.collect()
+        let usable: Vec<_> = usable.collect();
+        for name in usable.iter().filter(|name| is_reserved_header(name)) {
+            self.strict(
+                "inert-option",
+                name.span,
+                format!("header `{}` is never taken from a call", shown(name)),
+                "remove it; it frames the message, routes it or carries a credential, which is the gateway's to set",
+            );
+        }
+        usable
     }
 
     fn params(

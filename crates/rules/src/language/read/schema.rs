@@ -57,7 +57,46 @@ impl Reader<'_> {
             .get("const")
             .or_else(|| fields.get("constant"))
             .and_then(|node| self.text(node, "`const`"));
+        self.inert_filters(&fields, &spec);
         Some(spec)
+    }
+
+    /// Keys that filter nothing beside the others that are given.
+    fn inert_filters(&mut self, fields: &Fields<'_>, spec: &SchemaSpec) {
+        const CONDITIONS: [&str; 6] = ["if", "_if", "then", "_then", "else", "_else"];
+        let kind = spec.kind.as_ref().map(|kind| kind.value);
+        let known = kind.filter(|kind| *kind != SchemaType::AnyScalar);
+        let alone = spec.reference.is_some() || spec.any_of.is_some();
+        let mut inert = Vec::new();
+        if alone {
+            let why = if spec.reference.is_some() {
+                "remove it; `$ref` decides alone"
+            } else {
+                "remove it, or write it into each schema of `anyOf`"
+            };
+            let beside = ["type", "properties", "items", "const", "constant"];
+            inert.extend(beside.iter().chain(&CONDITIONS).map(|key| (*key, why)));
+            if spec.reference.is_some() {
+                inert.push(("anyOf", why));
+            }
+        } else {
+            if known.is_some_and(|kind| kind != SchemaType::Object) {
+                let why = "only an object has `properties`; write `type: object`, or remove it";
+                inert.push(("properties", why));
+            }
+            let array = known.map_or(spec.properties.is_none(), |kind| kind == SchemaType::Array);
+            if !array {
+                let why = "only an array has `items`; write `type: array`, or remove it";
+                inert.push(("items", why));
+            }
+            if spec.condition.is_none() {
+                let why = "there is no `if` that would choose it";
+                inert.extend(CONDITIONS.iter().skip(2).map(|key| (*key, why)));
+            }
+        }
+        for (key, why) in inert {
+            self.inert(fields, key, why);
+        }
     }
 
     /// Schema filters by name.

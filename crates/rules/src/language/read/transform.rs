@@ -126,6 +126,17 @@ impl Reader<'_> {
                 "remove `includeOriginal`, or write `encoding: JSON`",
             );
         }
+        if encoding == PseudonymEncoding::UrlSafeHashOnly {
+            for key in ["includeReversible", "includeOriginal"] {
+                if self.flag(fields, key) {
+                    self.inert(
+                        fields,
+                        key,
+                        "a bare hash has no place for it; use another `encoding`, or remove it",
+                    );
+                }
+            }
+        }
         Some(TransformKind::Pseudonymize {
             encoding,
             include_reversible: self.flag(fields, "includeReversible"),

@@ -1,0 +1,41 @@
+//! Request headers that rules have no say in.
+
+/// Request headers that are never the caller's to set, whatever rules list: they frame the message,
+/// route it, carry credentials, or steer a gateway. In any case of letters.
+pub fn is_reserved_header(name: &str) -> bool {
+    const RESERVED: [&str; 19] = [
+        "authorization",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "cookie",
+        "host",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "content-type",
+        "content-encoding",
+        "accept-encoding",
+        "expect",
+        "forwarded",
+        "via",
+        "user-agent",
+    ];
+    const PREFIXES: [&str; 7] = [
+        "x-hushgate-",
+        "x-psoxy-",
+        "x-forwarded-",
+        "proxy-",
+        "x-amz-",
+        "x-goog-iap-",
+        "x-http-method",
+    ];
+    let begins = |prefix: &&str| {
+        let start = name.as_bytes().get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    RESERVED.iter().any(|own| name.eq_ignore_ascii_case(own)) || PREFIXES.iter().any(begins)
+}
