@@ -149,6 +149,10 @@ impl Connector {
     /// # Errors
     /// A refusal whose detail names the cause; see [`ConnectFault`].
     pub async fn credential(&self, user: Option<&str>) -> Result<Credential, Refusal> {
+        Ok(self.obtain(user).await?)
+    }
+
+    async fn obtain(&self, user: Option<&str>) -> Result<Credential, ConnectFault> {
         let keeper = self.inner.keeper(self.user(user)?);
         Ok(keeper.credential().await?.credential)
     }

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use super::diagnosis::Diagnosis;
 use super::fault::ConnectFault;
 use super::source::{Profile, Revoke};
 use super::{Connector, ConnectorParts};
@@ -47,10 +48,10 @@ pub enum Revoked {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckFault {
-    /// No credential could be had.
+    /// The credential can't stand in the declared call.
     #[error("{}", .0.detail())]
     Credential(Refusal),
-    /// The call could not be made or read.
+    /// No credential could be had, or the call could not be made or read.
     #[error(transparent)]
     Connect(#[from] ConnectFault),
     /// The vendor refused the call.
@@ -101,6 +102,14 @@ impl CheckFault {
         }
     }
 
+    /// Why the credential was refused by the token endpoint, when it was.
+    pub fn diagnosis(&self) -> Option<Diagnosis> {
+        match self {
+            Self::Connect(fault) => fault.diagnosis(),
+            _ => None,
+        }
+    }
+
     /// What the vendor says, for the terminal alone.
     pub fn vendor_message(&self) -> Option<&VendorText> {
         match self {
@@ -126,10 +135,7 @@ impl Connector {
     /// # Errors
     /// When no credential can be had, the vendor refuses it, or does not answer as declared.
     pub async fn validate(&self, user: Option<&str>) -> Result<Validated, CheckFault> {
-        let credential = self
-            .credential(user)
-            .await
-            .map_err(CheckFault::Credential)?;
+        let credential = self.obtain(user).await?;
         let check = Check::new(self).await?;
         let account = &check.connector.source().auth.account;
         let mut answer = None;
@@ -165,10 +171,7 @@ impl Connector {
         let Some(call) = &profile.call else {
             return Ok(None);
         };
-        let credential = self
-            .credential(user)
-            .await
-            .map_err(CheckFault::Credential)?;
+        let credential = self.obtain(user).await?;
         let (credential, response) = check.with_one_renewal(user, credential, call).await?;
         let answer = check.success(call, "profile", &response, &credential)?;
         Ok(Some(answer))

@@ -221,4 +221,30 @@ mod tests {
         }
         assert!(Template::parse("{{host}}{{A_1}}", &["host"]).is_ok());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_value_never_leaves_its_place(value in ".{1,40}", odd in "[\\x00-\\x1f\\x7f-\\x9f./?#%&={}\"\\\\ ]{1,8}") {
+            for value in [value, odd] {
+                let template = Template::parse("https://x.example/a/{{V}}/b?c={{V}}&d=e", &[]).unwrap();
+                if let Ok(filled) = template.fill(Place::UrlComponent, |_| Some(&value)) {
+                    let url = reqwest::Url::parse(&filled).unwrap();
+                    proptest::prop_assert_eq!(url.host_str(), Some("x.example"));
+                    proptest::prop_assert_eq!(url.path_segments().unwrap().count(), 3);
+                    proptest::prop_assert_eq!(url.fragment(), None);
+                    let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+                    proptest::prop_assert_eq!(pairs.len(), 2);
+                    proptest::prop_assert_eq!(&pairs[0].1, &value);
+                }
+                let template = Template::parse("Token {{V}};", &[]).unwrap();
+                if let Ok(filled) = template.fill(Place::Header, |_| Some(&value)) {
+                    let header = http::HeaderValue::from_str(&filled).unwrap();
+                    let wanted = format!("Token {value};");
+                    proptest::prop_assert_eq!(header.as_bytes(), wanted.as_bytes());
+                } else {
+                    proptest::prop_assert!(value.chars().any(char::is_control));
+                }
+            }
+        }
+    }
 }

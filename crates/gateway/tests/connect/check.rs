@@ -1,6 +1,6 @@
 //! What is asked about the account behind a connection, and what is shown of the answers.
 
-use hushgate_gateway::connect::{CheckFault, Connector, Revoked};
+use hushgate_gateway::connect::{CheckFault, Connector, Diagnosis, Revoked};
 
 use crate::server::{Action, Server, json, reply, reply_with};
 use crate::setup::{MARK, Setup, logs};
@@ -184,7 +184,8 @@ async fn only_the_declared_success_is_one() {
     );
     let case = case(GARDEN, vec![refusal]).await;
     let fault = case.connector.validate(None).await.unwrap_err();
-    assert_eq!(fault.code(), "credential-rejected");
+    assert_eq!(fault.code(), "connect-rejected");
+    assert_eq!(fault.diagnosis(), Some(Diagnosis::RefreshTokenUnknown));
     assert!(
         fault.to_string().contains("refresh-token-unknown"),
         "{fault}"

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hushgate_gateway::connect::consent::ConsentFault;
 use hushgate_gateway::connect::forecast::Ending;
+use hushgate_gateway::connect::source::{
+    AuthType, ClientAuthKind, FieldKind, Grant, SignatureMethod,
+};
 use hushgate_gateway::connect::{CheckFault, ConnectFault, Diagnosis, Source, SourceOptions};
 
 const SCHEMA: &str = include_str!("../../../../docs/source.schema.json");
@@ -197,6 +200,51 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
         assert_eq!(schema, read, "{what}");
     }
     assert!(known.is_empty(), "not in the schema: {known:?}");
+}
+
+#[test]
+fn the_schema_lists_the_words_that_are_read() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let listed = |pointer: &str| -> Vec<String> {
+        let words = schema
+            .pointer(&format!("/properties/auth/properties{pointer}"))
+            .and_then(|w| w.as_array())
+            .unwrap_or_else(|| panic!("no {pointer}"));
+        words
+            .iter()
+            .map(|w| w.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let client = "/client_auth/anyOf/1/properties";
+    let words: [(&str, Vec<&str>); 8] = [
+        ("/type/enum", words(AuthType::ALL)),
+        ("/grant/enum", words(Grant::ALL)),
+        ("/signature_method/enum", words(SignatureMethod::ALL)),
+        ("/fields/items/properties/type/enum", words(FieldKind::ALL)),
+        ("/client_auth/anyOf/0/enum", words(ClientAuthKind::ALL)),
+        (
+            "/fields/items/properties/when/items/enum",
+            words(ClientAuthKind::ALL),
+        ),
+        (
+            &format!("{client}/options/items/enum"),
+            words(ClientAuthKind::ALL),
+        ),
+        (
+            "/revoke/properties/client_auth/enum",
+            words(ClientAuthKind::ALL),
+        ),
+    ];
+    for (pointer, mut read) in words {
+        let mut listed = listed(pointer);
+        listed.sort();
+        read.sort_unstable();
+        assert_eq!(listed, read, "{pointer}");
+    }
+}
+
+fn words<T>(all: &[(&'static str, T)]) -> Vec<&'static str> {
+    all.iter().map(|(word, _)| *word).collect()
 }
 
 #[test]

@@ -16,8 +16,7 @@ use crate::ports::Secret;
 impl Check<'_> {
     pub(super) async fn revoke_by_call(&self, call: &Call) -> Result<(), CheckFault> {
         let connector = self.connector;
-        let credential = connector.credential(None).await;
-        let credential = credential.map_err(CheckFault::Credential)?;
+        let credential = connector.obtain(None).await?;
         let refresh_token = self.refresh_token().await?;
         let response = self.send(call, &credential, refresh_token.as_ref()).await?;
         self.success(call, "revocation", &response, &credential)?;
@@ -44,8 +43,7 @@ impl Check<'_> {
         let (hint, secret) = match token {
             RevokedToken::Refresh => ("refresh_token", self.refresh_token().await?),
             RevokedToken::Access => {
-                let credential = connector.credential(None).await;
-                let credential = credential.map_err(CheckFault::Credential)?;
+                let credential = connector.obtain(None).await?;
                 ("access_token", credential.token())
             }
         };

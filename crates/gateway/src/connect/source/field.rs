@@ -81,18 +81,15 @@ pub struct Choice {
 
 /// Why a value is not accepted for a field. Carries the field's name, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` {}", self.field(), self.wanted())]
 pub enum FieldProblem {
     /// Nothing was given.
-    #[error("`{0}` is missing; it is required")]
     Missing(String),
     /// More than 64 KiB.
-    #[error("`{0}` is longer than 64 KiB")]
     TooLong(String),
     /// A control character or, outside a text area, a line break.
-    #[error("`{0}` holds a line break or another control character; enter it on one line")]
     Control(String),
     /// Not one of the options.
-    #[error("`{field}` is not one of {options}")]
     NotAnOption {
         /// The field.
         field: String,
@@ -100,9 +97,6 @@ pub enum FieldProblem {
         options: String,
     },
     /// The declared pattern does not fit.
-    #[error(
-        "`{field}` does not have the form `{pattern}`; check that the right value was copied as a whole"
-    )]
     Pattern {
         /// The field.
         field: String,
@@ -120,6 +114,36 @@ impl FieldProblem {
             Self::Control(_) => "field-control-character",
             Self::NotAnOption { .. } => "field-not-an-option",
             Self::Pattern { .. } => "field-pattern",
+        }
+    }
+}
+
+impl FieldProblem {
+    /// The name of the field.
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Missing(field)
+            | Self::TooLong(field)
+            | Self::Control(field)
+            | Self::NotAnOption { field, .. }
+            | Self::Pattern { field, .. } => field,
+        }
+    }
+
+    /// What is wrong, to follow the field's name.
+    fn wanted(&self) -> String {
+        match self {
+            Self::Missing(_) => "is missing; it is required".to_owned(),
+            Self::TooLong(_) => "is longer than 64 KiB".to_owned(),
+            Self::Control(_) => {
+                "holds a line break or another control character; enter it on one line".to_owned()
+            }
+            Self::NotAnOption { options, .. } => format!("is not one of {options}"),
+            Self::Pattern { pattern, .. } => {
+                format!(
+                    "does not have the form `{pattern}`; check that the right value was copied as a whole"
+                )
+            }
         }
     }
 }
