@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use hushgate_gateway::connect::consent::{
-    Consent, ConsentFault, Device, Obtained, Pending, Polled,
+    Consent, ConsentFault, Device, Obtained, Pending, Polled, Recognizer,
 };
 use hushgate_gateway::connect::{ConnectorParts, Source};
 use hushgate_gateway::ports::Secret;
-use reqwest::Url;
 
 use super::failure::Failure;
 use super::web;
@@ -20,12 +19,6 @@ pub(super) enum UnderWay {
     Device(Box<Device>, Option<Obtained>),
 }
 
-/// The parameter by which an answer is known to belong to a consent.
-pub(super) struct State {
-    name: &'static str,
-    value: Secret,
-}
-
 /// What a beginning gave.
 pub(super) struct Begun {
     /// What goes on.
@@ -33,7 +26,7 @@ pub(super) struct Begun {
     /// What is shown to the person.
     pub shown: web::Begun,
     /// How the answer is recognized, for a browser.
-    pub state: Option<State>,
+    pub recognizer: Option<Recognizer>,
 }
 
 /// Begins the consent that a source declares: in the browser, which comes back to `redirect`, or
@@ -56,12 +49,12 @@ pub(super) async fn begin(
         return Ok(Begun {
             under_way: UnderWay::Device(Box::new(device), None),
             shown,
-            state: None,
+            recognizer: None,
         });
     }
     let (pending, url) = Consent::begin(source, parts, redirect).await?;
     Ok(Begun {
-        state: State::of(&url),
+        recognizer: Some(pending.recognizer().clone()),
         under_way: UnderWay::Browser(Box::new(pending)),
         shown: web::Begun::Consent(url.to_string()),
     })
@@ -105,30 +98,6 @@ impl UnderWay {
             Self::Device(_, Some(obtained)) => Ok(obtained.into_entries()),
             _ => Err(ConsentFault::NotDeclared.into()),
         }
-    }
-}
-
-impl State {
-    fn of(url: &Url) -> Option<Self> {
-        let find = |name: &'static str| {
-            let mut pairs = url.query_pairs();
-            let value = pairs.find(|(key, _)| key == name)?.1;
-            Some(Self {
-                name,
-                value: Secret::new(value),
-            })
-        };
-        find("state").or_else(|| find("oauth_token"))
-    }
-
-    /// Whether a query, or the address that ends in it, belongs to this consent.
-    pub(super) fn is_in(&self, query: &str) -> bool {
-        let query = query.rsplit_once('?').map_or(query, |(_, query)| query);
-        // An address without a scheme is none, so the query gets one to be read by.
-        Url::parse(&format!("http://localhost/?{query}")).is_ok_and(|url| {
-            let mut pairs = url.query_pairs();
-            pairs.any(|(name, value)| name == self.name && value == self.value.reveal())
-        })
     }
 }
 

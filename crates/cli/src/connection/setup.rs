@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use hushgate_gateway::connect::consent::Recognizer;
 use hushgate_gateway::connect::source::{ClientAuthKind, FieldKind};
 use hushgate_gateway::connect::{Field, Source, SourceHost};
 use hushgate_gateway::ports::Secret;
@@ -47,7 +48,7 @@ pub struct Setup {
     /// Values that need not be asked for again.
     known: BTreeMap<String, Secret>,
     under_way: tokio::sync::Mutex<Option<(consent::UnderWay, Draft)>>,
-    state: std::sync::Mutex<Option<consent::State>>,
+    recognizer: std::sync::Mutex<Option<Recognizer>>,
 }
 
 impl Setup {
@@ -74,7 +75,7 @@ impl Setup {
             before: None,
             known,
             under_way: tokio::sync::Mutex::default(),
-            state: std::sync::Mutex::default(),
+            recognizer: std::sync::Mutex::default(),
         })
     }
 
@@ -450,16 +451,16 @@ impl Flow for Setup {
             let begun = consent::begin(source, parts, redirect)
                 .await
                 .map_err(problem)?;
-            *locked(&self.state) = begun.state;
+            *locked(&self.recognizer) = begun.recognizer;
             *self.under_way.lock().await = Some((begun.under_way, draft));
             Ok(begun.shown)
         })
     }
 
     fn recognizes(&self, query: &str) -> bool {
-        locked(&self.state)
+        locked(&self.recognizer)
             .as_ref()
-            .is_some_and(|state| state.is_in(query))
+            .is_some_and(|ours| ours.recognizes(query))
     }
 
     fn returned<'a>(&'a self, query: &'a str) -> Doing<'a, Result<Connected, Problem>> {

@@ -40,7 +40,7 @@ pub struct Consent;
 /// A consent that was begun and waits for the browser. Its `Debug` shows no secret.
 pub struct Pending {
     scene: Scene,
-    redirect: Url,
+    recognizer: Recognizer,
     flow: Flow,
     ends: SystemTime,
     used: bool,
@@ -49,6 +49,15 @@ pub struct Pending {
 enum Flow {
     Code(CodeFlow),
     ThreeLegs(ThreeLegs),
+}
+
+/// Knows the answer to one consent from all others, in a time that tells nothing. Its `Debug` shows no secret.
+#[derive(Clone)]
+pub struct Recognizer {
+    redirect: Url,
+    /// The parameters of which one holds the value.
+    names: &'static [&'static str],
+    value: Secret,
 }
 
 /// What a consent gave, to be written to the store. Its `Debug` shows names only.
@@ -90,9 +99,18 @@ impl Consent {
             return Err(ConsentFault::NotDeclared);
         };
         let ends = scene.parts.clock.now() + CONSENT_LIFETIME;
+        let (names, value) = match &flow {
+            Flow::Code(code) => code.mark(),
+            Flow::ThreeLegs(legs) => legs.mark(),
+        };
+        let recognizer = Recognizer {
+            redirect,
+            names,
+            value,
+        };
         let pending = Pending {
             scene,
-            redirect,
+            recognizer,
             flow,
             ends,
             used: false,
@@ -110,14 +128,14 @@ impl Pending {
     /// When the answer is not one to this consent, comes late or again, refuses, or names no code; and
     /// when the exchange fails.
     pub async fn complete(&mut self, answer: &str) -> Result<Obtained, ConsentFault> {
-        let callback = Callback::read(answer, &self.redirect)?;
+        let callback = Callback::read(answer, &self.recognizer.redirect)?;
         if self.used {
             return Err(ConsentFault::Used);
         }
         if self.scene.parts.clock.now() > self.ends {
             return Err(ConsentFault::Expired);
         }
-        if !self.owns(&callback) {
+        if !self.recognizer.owns(&callback) {
             return Err(ConsentFault::StateMismatch);
         }
         self.used = true;
@@ -125,7 +143,7 @@ impl Pending {
         let values = self.scene.values().await?;
         match &self.flow {
             Flow::Code(code) => {
-                let redirect = self.redirect.as_str();
+                let redirect = self.recognizer.redirect.as_str();
                 code.complete(&self.scene, &values, &callback, redirect)
                     .await
             }
@@ -133,17 +151,10 @@ impl Pending {
         }
     }
 
-    /// Whether an answer belongs to this consent; changes nothing. For a page that gets requests from
-    /// anyone: what does not belong needs no words.
-    pub fn recognizes(&self, answer: &str) -> bool {
-        Callback::read(answer, &self.redirect).is_ok_and(|callback| self.owns(&callback))
-    }
-
-    fn owns(&self, callback: &Callback) -> bool {
-        match &self.flow {
-            Flow::Code(code) => code.owns(callback),
-            Flow::ThreeLegs(legs) => legs.owns(callback),
-        }
+    /// What tells whether an answer belongs to this consent. For a page that gets requests from anyone:
+    /// what does not belong needs no words, and changes nothing.
+    pub fn recognizer(&self) -> &Recognizer {
+        &self.recognizer
     }
 
     /// When the consent can no longer be completed.
@@ -158,6 +169,24 @@ impl std::fmt::Debug for Pending {
             .field("source", &self.scene.source.id)
             .field("used", &self.used)
             .finish_non_exhaustive()
+    }
+}
+
+impl Recognizer {
+    /// Whether an answer belongs to the consent: the query of the redirect address, or that whole address.
+    pub fn recognizes(&self, answer: &str) -> bool {
+        Callback::read(answer, &self.redirect).is_ok_and(|callback| self.owns(&callback))
+    }
+
+    fn owns(&self, callback: &Callback) -> bool {
+        let mut names = self.names.iter();
+        names.any(|name| callback.is(name, &self.value))
+    }
+}
+
+impl std::fmt::Debug for Recognizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recognizer(…)")
     }
 }
 

@@ -55,9 +55,9 @@ impl CodeFlow {
         Ok((Self { state, verifier }, url))
     }
 
-    /// Whether an answer belongs to this consent.
-    pub(super) fn owns(&self, callback: &Callback) -> bool {
-        callback.is("state", &self.state)
+    /// What an answer to this consent holds, and where.
+    pub(super) fn mark(&self) -> (&'static [&'static str], Secret) {
+        (&["state"], self.state.clone())
     }
 
     /// Exchanges the code.

@@ -51,11 +51,11 @@ impl ThreeLegs {
         Ok((Self { temporary }, url))
     }
 
-    /// Whether an answer belongs to these temporary credentials. Some servers name them `denied` when
-    /// they refuse.
-    pub(super) fn owns(&self, callback: &Callback) -> bool {
-        let wanted = Secret::new(self.temporary.id.as_str());
-        callback.is("oauth_token", &wanted) || callback.is("denied", &wanted)
+    /// What an answer to this consent holds, and where: some servers name the temporary credentials
+    /// `denied` when they refuse.
+    pub(super) fn mark(&self) -> (&'static [&'static str], Secret) {
+        let id = Secret::new(self.temporary.id.as_str());
+        (&["oauth_token", "denied"], id)
     }
 
     /// Exchanges the verifier for the token.

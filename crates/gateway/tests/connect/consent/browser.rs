@@ -91,7 +91,7 @@ async fn a_forged_answer_is_refused_and_the_right_one_still_counts() {
         "error=access_denied",
         &other,
     ] {
-        assert!(!begun.pending.recognizes(forged));
+        assert!(!begun.pending.recognizer().recognizes(forged));
         assert_eq!(begun.refused(forged).await, "consent-state-mismatch");
     }
     for twice in ["code=a&code=b", "code=a", "state=x"] {
@@ -101,7 +101,7 @@ async fn a_forged_answer_is_refused_and_the_right_one_still_counts() {
     let long = format!("{}&pad={}", begun.right(), "a".repeat(16 * 1024));
     assert_eq!(begun.refused(&long).await, "consent-answer-invalid");
     assert!(begun.server.requests().is_empty());
-    assert!(begun.pending.recognizes(&begun.right()));
+    assert!(begun.pending.recognizer().recognizes(&begun.right()));
     begun.complete(&begun.right()).await.unwrap();
 }
 

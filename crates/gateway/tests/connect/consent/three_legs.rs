@@ -78,7 +78,7 @@ async fn a_forged_answer_is_refused_and_the_right_one_still_counts() {
         "oauth_token=tt%252F1&oauth_verifier=v",
         "denied=do-not-show",
     ] {
-        assert!(!begun.pending.recognizes(forged));
+        assert!(!begun.pending.recognizer().recognizes(forged));
         assert_eq!(begun.refused(forged).await, "consent-state-mismatch");
     }
     assert_eq!(begun.server.requests().len(), 1);
