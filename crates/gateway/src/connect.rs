@@ -114,10 +114,15 @@ impl Connector {
     /// When the host does not fit or settings are missing; all of these at once.
     pub fn new(source: Arc<Source>, parts: ConnectorParts) -> Result<Self, ConnectorError> {
         let origin = source.origin(parts.target_host.as_deref(), parts.dev_loopback)?;
-        let problems = setting_problems(&source, &parts.settings);
-        if !problems.is_empty() {
-            return Err(ConnectorError::Settings(problems));
-        }
+        let mut problems = setting_problems(&source, &parts.settings);
+        let source = match behind_prefix(source, &parts.settings) {
+            Ok(source) if problems.is_empty() => source,
+            Ok(_) => return Err(ConnectorError::Settings(problems)),
+            Err(fault) => {
+                problems.push(fault);
+                return Err(ConnectorError::Settings(problems));
+            }
+        };
         let ground = Ground {
             source,
             parts,
@@ -275,6 +280,33 @@ fn chosen_client_auth(
             problem: format!("is not one of {}", words.join(", ")),
         }
     })
+}
+
+/// The source with the account's path before its own.
+fn behind_prefix(
+    source: Arc<Source>,
+    settings: &BTreeMap<String, String>,
+) -> Result<Arc<Source>, ConnectFault> {
+    let Some(name) = &source.base_path_from else {
+        return Ok(source);
+    };
+    let given = settings.get(name).map_or("", |value| value.trim());
+    let prefix = given.trim_end_matches('/');
+    if prefix.is_empty() {
+        return Ok(source);
+    }
+    if !source::is_plain_path(prefix) {
+        let problem = "is not a plain path; write it like `/tracker`: a slash first, no escapes, no dot segments";
+        return Err(ConnectFault::FieldInvalid {
+            field: name.clone(),
+            problem: problem.to_owned(),
+        });
+    }
+    let base_path = format!("{prefix}{}", source.base_path);
+    Ok(Arc::new(Source {
+        base_path,
+        ..Source::clone(&source)
+    }))
 }
 
 fn setting_problems(source: &Source, settings: &BTreeMap<String, String>) -> Vec<ConnectFault> {

@@ -37,7 +37,7 @@ pub use consent::{Authorization, Device, Redirect};
 pub use exchange::{AnswerNames, Exchange, Grant, ParamsIn, SubjectToken, TokenExchange};
 pub use field::{Choice, Field, FieldKind, FieldProblem, Kept};
 pub use host::HostPattern;
-pub(crate) use host::is_loopback;
+pub(crate) use host::{is_loopback, is_plain_path};
 pub use lasting::{Forecast, RefreshTokens};
 pub use member::MemberPath;
 pub use oauth1::{Oauth1, SignatureMethod};
@@ -60,6 +60,8 @@ pub struct Source {
     pub host: SourceHost,
     /// What stands before every path of the rules; empty or `/…` without a slash at its end.
     pub base_path: String,
+    /// The setting with a path that stands before `base_path`, where the account decides it.
+    pub base_path_from: Option<String>,
     /// The lowest TLS version, where the source needs an exception from the configured one.
     pub tls: Option<TlsFloor>,
     /// Response headers passed to the caller beside the common ones.

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::seed::{Case, headers_of, pairs, seeds, shipped};
-use crate::server::{Recorded, json, reply};
+use crate::server::{Recorded, Server, json, reply};
+use crate::setup::Setup;
 
 /// `seed_accounts.yaml`: one source's account.
 #[derive(Deserialize)]
@@ -89,6 +90,53 @@ async fn every_connection_is_given_up_as_its_vendor_wants() {
         assert_eq!(revoked, Revoked::AtVendor, "{id}");
         let sent = stage.server.requests();
         same(&case, revoke, sent.last().unwrap(), "revoke");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_behind_a_path_is_reached_there_and_nowhere_else() {
+    let secrets = [("ACCESS_TOKEN", "glpat-1")];
+    for (id, path) in [
+        ("gitlab-managed", "/api/v4/personal_access_tokens/self"),
+        ("jira-server", "/rest/api/2/myself"),
+    ] {
+        for (given, prefix) in [("", ""), (" /jira/ ", "/jira"), ("/a/b~c", "/a/b~c")] {
+            let server = Server::start(|_| json(r#"{"active":true}"#)).await;
+            let settings = [("PATH_PREFIX", given)];
+            let mut setup = Setup::shipped(id, &server.origin, &secrets);
+            setup.settings = &settings;
+            setup.connector().validate(None).await.unwrap();
+            let wanted = format!("GET {prefix}{path} HTTP/1.1");
+            assert_eq!(server.requests()[0].line, wanted, "{id}");
+        }
+        for bad in [
+            "jira",
+            "/..",
+            "/a/../b",
+            "//evil.example",
+            "/a//b",
+            "/a?b",
+            "/a#b",
+            "/%2e",
+            "/a b",
+            "/a\\b",
+            "@evil.example",
+            ".evil.example",
+        ] {
+            let settings = [("PATH_PREFIX", bad)];
+            let mut setup = Setup::shipped(id, "http://127.0.0.1:9", &secrets);
+            setup.settings = &settings;
+            let refused = setup
+                .try_connector()
+                .err()
+                .unwrap_or_else(|| panic!("{bad}"));
+            assert_eq!(refused.code(), "connect-settings", "{bad}");
+            let told = refused.to_string();
+            assert!(
+                told.contains("PATH_PREFIX") && !told.contains("evil"),
+                "{told}"
+            );
+        }
     }
 }
 

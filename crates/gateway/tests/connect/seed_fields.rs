@@ -38,7 +38,8 @@ fn a_value_of_another_kind_is_refused_when_it_is_entered() {
                 for value in values {
                     let problem = field.accept(value).unwrap_err();
                     assert_eq!(problem.code(), code, "{id}: `{value}`");
-                    let told = problem.to_string();
+                    let pattern = field.pattern.as_ref().map_or("", |p| p.as_str());
+                    let told = problem.to_string().replace(pattern, "");
                     assert!(value.is_empty() || !told.contains(value.as_str()), "{told}");
                 }
             }

@@ -57,6 +57,15 @@ pub(super) fn is_host_name(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label) && !numeric
 }
 
+/// A path that writing a URL leaves as it is: begins with a slash, ends with none, no escapes, no
+/// empty or dot segments.
+pub(crate) fn is_plain_path(path: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let segment = |s: &str| !matches!(s, "" | "." | "..") && s.bytes().all(plain);
+    path.strip_prefix('/')
+        .is_some_and(|rest| rest.split('/').all(segment))
+}
+
 pub(super) fn origin(
     source: &Source,
     target_host: Option<&str>,

@@ -6,7 +6,7 @@ use http::HeaderName;
 use hushgate_rules::language::tree::{Kind, Node, shown};
 use hushgate_rules::language::{Diagnostics, Span, Spanned, one_of};
 
-use super::host::{HostPattern, is_host_name};
+use super::host::{HostPattern, is_host_name, is_plain_path};
 use super::{Source, SourceHost, SourceOptions};
 use crate::connect::template::Template;
 use crate::egress::TlsFloor;
@@ -20,6 +20,7 @@ const SOURCE_KEYS: &[&str] = &[
     "host",
     "target_host",
     "base_path",
+    "base_path_from",
     "tls",
     "response_headers",
     "limits",
@@ -111,6 +112,11 @@ impl<'d> Reader<'d> {
         let connect_button = self.connect_button(&map);
         let host = self.host(&map);
         let base_path = self.base_path(&map);
+        let base_path_from = self.text(&map, "base_path_from");
+        if let Some(field) = &base_path_from {
+            self.uses(field, field.span);
+            self.settings.push(field.clone());
+        }
         let tls = self.word(
             &map,
             "tls",
@@ -130,6 +136,7 @@ impl<'d> Reader<'d> {
             connect_button,
             host: host?,
             base_path,
+            base_path_from: base_path_from.map(|field| field.value),
             tls,
             response_headers,
             limits: values(limits),
@@ -216,12 +223,7 @@ impl<'d> Reader<'d> {
         let Some(path) = self.text(map, "base_path") else {
             return String::new();
         };
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
-        let segments_fine = path
-            .split('/')
-            .skip(1)
-            .all(|s| !matches!(s, "" | "." | ".."));
-        if !path.starts_with('/') || !path.bytes().all(plain) || !segments_fine {
+        if !is_plain_path(&path) {
             self.invalid(
                 path.span,
                 "`base_path` is not a plain path",
