@@ -3,7 +3,9 @@
 //! Every case names the fault it must be refused for, so that none passes by an unrelated slip.
 
 mod claims;
+mod encodings;
 mod headers;
+mod keys;
 mod signatures;
 
 use std::collections::BTreeSet;
@@ -188,6 +190,8 @@ async fn no_hostile_token_is_accepted_and_all_refusals_look_the_same() {
     }
 
     let mut cases = headers::cases(&keys);
+    cases.extend(keys::cases(&keys));
+    cases.extend(encodings::cases(&keys));
     cases.extend(claims::cases(&keys));
     cases.extend(signatures::cases(&keys));
 
