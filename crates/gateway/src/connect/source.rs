@@ -10,11 +10,13 @@ use reqwest::Url;
 use crate::egress::TlsFloor;
 
 mod account;
+mod answer;
 mod assertion;
 mod auth;
 mod call;
 mod client;
 mod consent;
+mod entered;
 mod exchange;
 mod field;
 mod host;
@@ -22,26 +24,31 @@ mod lasting;
 mod member;
 mod needs;
 mod oauth1;
+mod params;
 mod read;
 mod send;
 #[cfg(test)]
 mod tests;
+mod token_exchange;
 mod used;
 
 pub use account::{Account, Profile, Revoke, RevokedToken};
+pub use answer::AnswerNames;
 pub use assertion::{Assertion, KeyFormat, SigningAlgorithm};
 pub use auth::{Auth, AuthType};
 pub use call::{Body, Call, JsonTemplate, Success, Target};
 pub use client::{ClientAuthChoice, ClientAuthKind};
 pub use consent::{Authorization, Device, Redirect};
-pub use exchange::{AnswerNames, Exchange, Grant, ParamsIn, SubjectToken, TokenExchange};
-pub use field::{Choice, Field, FieldKind, FieldProblem, Kept};
+pub use entered::FieldProblem;
+pub use exchange::{Exchange, Grant, ParamsIn};
+pub use field::{Choice, Field, FieldKind, Kept};
 pub use host::HostPattern;
 pub(crate) use host::{is_loopback, is_plain_path};
 pub use lasting::{Forecast, RefreshTokens};
 pub use member::MemberPath;
 pub use oauth1::{Oauth1, SignatureMethod};
 pub use send::Placement;
+pub use token_exchange::{SubjectToken, TokenExchange};
 
 /// A source as declared, checked and ready for use.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use hushgate_rules::language::tree::Node;
 
 use super::call::{CALL_KEYS, Call};
 use super::client::ClientAuthKind;
-use super::exchange::RESERVED_PARAMS;
 use super::member::MemberPath;
+use super::params::RESERVED_PARAMS;
 use super::read::{Map, Reader};
 use crate::connect::template::Template;
 

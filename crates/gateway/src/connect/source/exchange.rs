@@ -3,31 +3,16 @@
 use std::time::Duration;
 
 use http::HeaderName;
-use hushgate_rules::language::tree::{Kind, Node};
+use hushgate_rules::language::tree::Kind;
 
+use super::answer::AnswerNames;
 use super::assertion::Assertion;
 use super::call::Body;
 use super::client::{ClientAuthChoice, ClientAuthKind};
-use super::member::MemberPath;
+use super::params::RESERVED_PARAMS;
 use super::read::{Map, Reader, SECOND, YEAR, values};
+use super::token_exchange::{SubjectToken, TokenExchange};
 use crate::connect::template::Template;
-
-const ANSWER_KEYS: &[&str] = &[
-    "access_token",
-    "expires_in",
-    "expires_at",
-    "refresh_token",
-    "token_type",
-    "host",
-    "form",
-];
-const TOKEN_EXCHANGE_KEYS: &[&str] = &[
-    "subject",
-    "subject_type",
-    "actor",
-    "actor_type",
-    "requested_type",
-];
 
 /// An exchange at a token endpoint.
 #[derive(Debug, Clone)]
@@ -110,49 +95,6 @@ pub enum ParamsIn {
     Query,
     /// In a JSON object as body.
     Json,
-}
-
-/// A token exchange (RFC 8693 section 2.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenExchange {
-    /// The token that is given.
-    pub subject: SubjectToken,
-    /// Its type, a URI.
-    pub subject_type: String,
-    /// The token of the party that acts, and its type.
-    pub actor: Option<(Template, String)>,
-    /// The type that is asked for, a URI.
-    pub requested_type: Option<String>,
-}
-
-/// The token that a token exchange gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SubjectToken {
-    /// The hosting cloud's identity token.
-    Platform,
-    /// An assertion signed here.
-    Assertion,
-    /// A stored one.
-    Given(Template),
-}
-
-/// Where the values of a token answer stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AnswerNames {
-    /// The access token.
-    pub access_token: MemberPath,
-    /// The lifetime in seconds.
-    pub expires_in: MemberPath,
-    /// The end of the lifetime: RFC 3339, or a number of seconds or milliseconds since 1970; none: not used.
-    pub expires_at: Option<MemberPath>,
-    /// The new refresh token.
-    pub refresh_token: MemberPath,
-    /// The values of `token_type` that are taken, in lower case.
-    pub token_types: Vec<String>,
-    /// The address of the API, which must be the configured one; none: not checked.
-    pub host: Option<MemberPath>,
-    /// Whether a form-encoded answer is accepted.
-    pub form: bool,
 }
 
 impl Grant {
@@ -295,151 +237,6 @@ impl Reader<'_> {
         Template::name(field)
     }
 
-    /// Parameters and their templates; names in `reserved` are set elsewhere.
-    pub(super) fn params(
-        &mut self,
-        map: &Map<'_>,
-        key: &'static str,
-        reserved: &[&str],
-    ) -> Vec<(String, Template)> {
-        self.params_with(map, key, reserved, &[])
-    }
-
-    pub(super) fn params_with(
-        &mut self,
-        map: &Map<'_>,
-        key: &'static str,
-        reserved: &[&str],
-        builtin: &[&str],
-    ) -> Vec<(String, Template)> {
-        let Some(node) = map.get(key) else {
-            return Vec::new();
-        };
-        self.param_list(node, key, reserved, builtin)
-    }
-
-    pub(super) fn param_list(
-        &mut self,
-        node: &Node,
-        key: &str,
-        reserved: &[&str],
-        builtin: &[&str],
-    ) -> Vec<(String, Template)> {
-        if !matches!(node.kind, Kind::Map(_)) {
-            self.invalid(
-                node.span,
-                &format!("`{key}` is not a mapping"),
-                "write parameter names with their values",
-            );
-            return Vec::new();
-        }
-        let mut params = Vec::new();
-        for (name, value) in node.entries() {
-            if reserved.contains(&name.value.as_str()) {
-                self.invalid(
-                    name.span,
-                    &format!("parameter `{}` is set by the mechanism itself", name.value),
-                    "remove it",
-                );
-            }
-            let value = self.node_text(value, "a parameter");
-            if let Some(value) = value.and_then(|v| self.parse_template(&v, key, builtin)) {
-                params.push((name.value.clone(), value));
-            }
-        }
-        params
-    }
-
-    fn token_exchange(&mut self, map: &Map<'_>, grant: Option<Grant>) -> Option<TokenExchange> {
-        let wanted = grant == Some(Grant::TokenExchange);
-        let Some(node) = map.get("token_exchange") else {
-            if wanted {
-                self.missing(map, "token_exchange");
-            }
-            return None;
-        };
-        if !wanted {
-            self.invalid(
-                node.span,
-                "`token_exchange` belongs to `grant: token_exchange`",
-                "remove it",
-            );
-        }
-        let map = self.map(node, "`token_exchange`", TOKEN_EXCHANGE_KEYS)?;
-        let subject = self.required(&map, "subject")?;
-        let subject = match subject.as_str() {
-            "platform" => SubjectToken::Platform,
-            "assertion" => SubjectToken::Assertion,
-            _ => SubjectToken::Given(self.parse_template(&subject, "subject", &[])?),
-        };
-        let subject_type = self.token_type(&map, "subject_type");
-        if subject_type.is_none() && map.get("subject_type").is_none() {
-            self.missing(&map, "subject_type");
-        }
-        let actor = self.template(&map, "actor", &[]);
-        let actor_type = self.token_type(&map, "actor_type");
-        if actor.is_some() != actor_type.is_some() {
-            self.invalid(
-                map.node.span,
-                "`actor` and `actor_type` belong together",
-                "give both or none (RFC 8693 section 2.1)",
-            );
-        }
-        Some(TokenExchange {
-            subject,
-            subject_type: subject_type?,
-            actor: actor.zip(actor_type),
-            requested_type: self.token_type(&map, "requested_type"),
-        })
-    }
-
-    /// A token type: a short word of RFC 8693 section 3, or a whole URI.
-    fn token_type(&mut self, map: &Map<'_>, key: &str) -> Option<String> {
-        let text = self.text(map, key)?;
-        if text.contains(':') {
-            return Some(text.value);
-        }
-        let words = [
-            "access_token",
-            "refresh_token",
-            "id_token",
-            "saml1",
-            "saml2",
-            "jwt",
-        ];
-        let words = words.map(|word| (word, word));
-        let word = self.one_word(&text, &format!("`{key}`"), &words)?;
-        Some(format!("urn:ietf:params:oauth:token-type:{word}"))
-    }
-
-    fn answer(&mut self, map: &Map<'_>) -> AnswerNames {
-        let mut names = AnswerNames::standard();
-        let answer = map
-            .get("answer")
-            .and_then(|node| self.map(node, "`answer`", ANSWER_KEYS));
-        let Some(answer) = answer else {
-            return names;
-        };
-        let places = [
-            ("access_token", &mut names.access_token),
-            ("expires_in", &mut names.expires_in),
-            ("refresh_token", &mut names.refresh_token),
-        ];
-        for (key, place) in places {
-            if let Some(path) = self.member(&answer, key) {
-                *place = path;
-            }
-        }
-        names.expires_at = self.member(&answer, "expires_at");
-        names.host = self.member(&answer, "host");
-        names.form = self.flag(&answer, "form").unwrap_or(false);
-        let types = values(self.texts(&answer, "token_type"));
-        if !types.is_empty() {
-            names.token_types = types.iter().map(|t| t.to_ascii_lowercase()).collect();
-        }
-        names
-    }
-
     /// The margin: a mapping with `least` and `most`, or one span, which is the most.
     fn renew_before(&mut self, map: &Map<'_>) -> (Duration, Duration) {
         let standard = (Duration::from_mins(1), Duration::from_mins(10));
@@ -509,41 +306,3 @@ impl Reader<'_> {
         }
     }
 }
-
-impl AnswerNames {
-    /// The names of RFC 6749 section 5.1.
-    pub fn standard() -> Self {
-        Self {
-            access_token: MemberPath::name("access_token"),
-            expires_in: MemberPath::name("expires_in"),
-            expires_at: None,
-            refresh_token: MemberPath::name("refresh_token"),
-            token_types: vec!["bearer".to_owned()],
-            host: None,
-            form: false,
-        }
-    }
-}
-
-/// Parameters that a grant or a client authentication writes itself.
-pub(super) const RESERVED_PARAMS: &[&str] = &[
-    "grant_type",
-    "client_id",
-    "client_secret",
-    "client_assertion",
-    "client_assertion_type",
-    "refresh_token",
-    "assertion",
-    "scope",
-    "code",
-    "code_verifier",
-    "redirect_uri",
-    "username",
-    "password",
-    "device_code",
-    "subject_token",
-    "subject_token_type",
-    "actor_token",
-    "actor_token_type",
-    "requested_token_type",
-];

@@ -1,9 +1,10 @@
 //! Which fields a call needs, beside those that only looking at the account, a consent or a forecast use.
 
 use super::call::{Body, JsonTemplate};
-use super::exchange::{Exchange, SubjectToken};
+use super::exchange::Exchange;
 use super::oauth1::Oauth1;
 use super::send::Placement;
+use super::token_exchange::SubjectToken;
 use super::{Auth, ClientAuthKind};
 use crate::connect::template::Template;
 
