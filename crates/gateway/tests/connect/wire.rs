@@ -276,6 +276,85 @@ async fn a_call_does_not_ask_for_what_only_a_look_at_the_account_needs() {
 }
 
 #[tokio::test]
+async fn values_that_can_not_stand_in_their_place_are_named_and_not_shown() {
+    let assertion = "type: oauth2, grant: client_credentials, token_url: 'https://peer.example/token', client_auth: private_key_jwt, assertion: {key: KEY, algorithm: ALGORITHM}, fields: [{name: CLIENT_ID, label: a}, {name: KEY, label: b}]";
+    let signed = "type: oauth1, request_token_url: 'https://peer.example/r', authorize_url: 'https://peer.example/a', access_token_url: 'https://peer.example/t', realm: 'of {{REALM}}',
+        fields: [{name: CONSUMER_KEY, label: a}, {name: CONSUMER_SECRET, label: b}, {name: TOKEN, label: c}, {name: TOKEN_SECRET, label: d}, {name: REALM, label: e}]";
+    let rsa = signed
+        .replace(
+            "realm: 'of {{REALM}}'",
+            "signature_method: RSA-SHA1, private_key: KEY",
+        )
+        .replace("CONSUMER_SECRET", "KEY")
+        .replace(", {name: REALM, label: e}", "");
+    let login = "type: pwd, token_url: 'https://peer.example/{{SITE}}/login', headers: {x-tenant: '{{TENANT}}'}, client_auth: basic,
+        fields: [{name: SITE, label: s}, {name: TENANT, label: t}, {name: USER_NAME, label: u}, {name: PASSWORD, label: p}]";
+    let (rsa_key, ec_key) = (key().pkcs8_pem.as_str(), normal::ec_key().pem.as_str());
+    for (auth, name, value, wanted) in [
+        (
+            assertion.replace("ALGORITHM", "ES256").as_str(),
+            "KEY",
+            rsa_key,
+            "field-invalid: `KEY`",
+        ),
+        (
+            &assertion.replace("ALGORITHM", "RS256"),
+            "KEY",
+            ec_key,
+            "field-invalid: `KEY`",
+        ),
+        (
+            &assertion.replace("ALGORITHM", "PS256"),
+            "KEY",
+            "do-not-show",
+            "field-invalid: `KEY`",
+        ),
+        (&rsa, "KEY", ec_key, "field-invalid: `KEY`"),
+        (signed, "REALM", "do-not-show\"", "field-invalid: `realm`"),
+        (signed, "TOKEN", " ", "secret-missing: secret `TOKEN`"),
+        (
+            login,
+            "TENANT",
+            "do-not-show\r\nx: y",
+            "field-invalid: `TENANT`",
+        ),
+        (login, "SITE", "..", "field-invalid: `SITE`"),
+        (
+            login,
+            "USER_NAME",
+            "do:not-show",
+            "field-invalid: `USER_NAME`, `PASSWORD`",
+        ),
+    ] {
+        let yaml = format!(
+            "{{id: p, name: P, docs: 'https://p.example', host: api.p.example, auth: {{{auth}}}}}"
+        );
+        let others = [
+            "CLIENT_ID",
+            "CONSUMER_KEY",
+            "CONSUMER_SECRET",
+            "TOKEN",
+            "TOKEN_SECRET",
+            "REALM",
+            "SITE",
+            "TENANT",
+            "USER_NAME",
+            "PASSWORD",
+        ];
+        let mut secrets = others.map(|name| (name, "x")).to_vec();
+        secrets.push((name, value));
+        let connector = Setup::of(&yaml, "http://127.0.0.1:9", &secrets).connector();
+        let refused = connector.credential(None).await.unwrap_err();
+        let detail = refused.detail();
+        assert!(detail.starts_with(&format!("connect-{wanted}")), "{detail}");
+        assert!(
+            !detail.contains("show") && !detail.contains("BEGIN PRIVATE KEY-----\n"),
+            "{detail}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_form_encoded_answer_is_taken_only_where_declared() {
     let server = Server::start(|_| {
         let body = "access_token=gho_1&expires_in=28800&token_type=bearer&scope=";
