@@ -11,7 +11,7 @@ pub(crate) use rest::REST_KEYS;
 pub(crate) use webhook::WEBHOOK_KEYS;
 
 use super::LoadOptions;
-use super::diagnostic::{Diagnostics, one_of};
+use super::diagnostic::Diagnostics;
 use super::span::{Span, Spanned};
 use super::tree::{Kind, Node, shown};
 
@@ -42,11 +42,7 @@ impl<'n> Fields<'n> {
     }
 
     pub(crate) fn entry(&self, key: &str) -> Option<(&'n Spanned<String>, &'n Node)> {
-        let entries = self.node.entries();
-        entries
-            .iter()
-            .find(|(name, _)| name.value == key)
-            .map(|(name, node)| (name, node))
+        self.node.member(key)
     }
 }
 
@@ -73,16 +69,7 @@ impl Reader<'_> {
             self.wrong_type(node, what, "a mapping");
             return None;
         }
-        for (key, _) in node.entries() {
-            if !known.contains(&key.value.as_str()) {
-                self.found.error(
-                    "unknown-key",
-                    key.span,
-                    format!("`{}` is not a key of {what}", shown(key)),
-                    one_of(key, known),
-                );
-            }
-        }
+        node.check_keys(what, known, self.found);
         Some(Fields { node, what })
     }
 

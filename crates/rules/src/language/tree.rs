@@ -3,7 +3,7 @@
 //! Scalars stay text: whether `no`, `1.10` or `null` means something is decided by the reader of
 //! the key. Depth and number of nodes are bounded, aliases included.
 
-use super::diagnostic::Diagnostics;
+use super::diagnostic::{Diagnostics, one_of};
 use super::span::{Span, Spanned};
 use serde_saphyr::granit_parser as yaml;
 use std::collections::HashMap;
@@ -63,6 +63,27 @@ impl Node {
         match &self.kind {
             Kind::Map(entries) => entries,
             _ => &[],
+        }
+    }
+
+    /// The key as written and the value of a member of a mapping.
+    pub fn member(&self, key: &str) -> Option<(&Spanned<String>, &Node)> {
+        let found = self.entries().iter().find(|(name, _)| name.value == key);
+        found.map(|(name, node)| (name, node))
+    }
+
+    /// Reports each key of a mapping that is not among `known`. `what` names the mapping in messages,
+    /// such as `an endpoint`.
+    pub fn check_keys(&self, what: &str, known: &[&str], found: &mut Diagnostics) {
+        for (key, _) in self.entries() {
+            if !known.contains(&key.value.as_str()) {
+                found.error(
+                    "unknown-key",
+                    key.span,
+                    format!("`{}` is not a key of {what}", shown(key)),
+                    one_of(key, known),
+                );
+            }
         }
     }
 }

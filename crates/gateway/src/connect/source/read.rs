@@ -66,10 +66,8 @@ pub(super) struct Map<'n> {
 
 impl<'n> Map<'n> {
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
-        let entries = self.node.entries().iter();
-        entries
-            .filter(|(_, value)| !value.is_null())
-            .find_map(|(name, value)| (name.value == key).then_some(value))
+        let (_, value) = self.node.member(key)?;
+        (!value.is_null()).then_some(value)
     }
 }
 
@@ -270,16 +268,7 @@ impl<'d> Reader<'d> {
             );
             return None;
         }
-        for (key, _) in node.entries() {
-            if !known.contains(&key.value.as_str()) {
-                self.found.error(
-                    "unknown-key",
-                    key.span,
-                    format!("`{}` is not a key of {what}", shown(key)),
-                    one_of(key, known),
-                );
-            }
-        }
+        node.check_keys(what, known, self.found);
         Some(Map { node, what })
     }
 
