@@ -24,6 +24,7 @@ mod lifecycle;
 mod load;
 mod pseudonyms;
 mod refusals;
+mod sources;
 mod stalled;
 mod tls;
 mod web;
