@@ -8,7 +8,14 @@ use crate::chore::{cargo, root, step, tools};
 use crate::{generate, prerequisites};
 
 /// The functions that the black-box tests start.
-const FUNCTIONS: &[&str] = &["zoom", "outlook-cal", "salesforce", "gcal", "jira-cloud"];
+const FUNCTIONS: &[&str] = &[
+    "zoom",
+    "outlook-cal",
+    "salesforce",
+    "gcal",
+    "jira-cloud",
+    "github",
+];
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
