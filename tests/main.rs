@@ -15,6 +15,7 @@ mod access_oidc;
 mod answers;
 mod causes;
 mod command;
+mod connections_grants;
 mod connections_instances;
 mod control;
 mod documents;

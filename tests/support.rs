@@ -1,9 +1,11 @@
 //! What all black-box tests share.
 
 pub(crate) mod canned;
+pub(crate) mod desk;
 pub(crate) mod function;
 pub(crate) mod identifiers;
 pub(crate) mod peer;
+pub(crate) mod person;
 pub(crate) mod raw;
 pub(crate) mod world;
 

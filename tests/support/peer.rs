@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
@@ -10,6 +10,8 @@ use serde_json::Value;
 pub(crate) struct Peer {
     process: Child,
     hello: Value,
+    /// Held open: a server that still writes must not meet a closed pipe.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Peer {
@@ -44,13 +46,15 @@ impl Peer {
             .stderr(Stdio::null())
             .spawn()
             .expect("the server starts");
-        let output = process.stdout.take().expect("its output");
+        let mut output = BufReader::new(process.stdout.take().expect("its output"));
         let mut line = String::new();
-        BufReader::new(output)
-            .read_line(&mut line)
-            .expect("its first line");
+        output.read_line(&mut line).expect("its first line");
         let hello = serde_json::from_str(&line).expect("JSON in its first line");
-        Some(Self { process, hello })
+        Some(Self {
+            process,
+            hello,
+            _output: output,
+        })
     }
 
     /// Its base URL.

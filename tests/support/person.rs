@@ -79,7 +79,11 @@ impl Person {
             }
             None => self.client.get(url.clone()),
         };
-        let cookies: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let cookies: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect();
         let request = request.header(COOKIE, cookies.join("; "));
         let response = request.send().await.expect("a page");
         for cookie in response.headers().get_all(SET_COOKIE) {

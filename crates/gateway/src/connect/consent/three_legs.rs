@@ -36,7 +36,8 @@ impl ThreeLegs {
         let callback = [("oauth_callback", redirect.as_str())];
         let asked = call(scene, &oauth1.request_token_url, values, &signer, &callback).await?;
         // RFC 5849 section 2.1: without it the server is one of version 1.0, whose consents can be stolen.
-        if asked.get("oauth_callback_confirmed") != Some("true") {
+        let confirmed = asked.get("oauth_callback_confirmed");
+        if !confirmed.is_some_and(|c| c.eq_ignore_ascii_case("true")) {
             return Err(invalid(
                 "it does not say `oauth_callback_confirmed=true`, which OAuth 1.0a demands",
             ));
