@@ -6,8 +6,8 @@ use crate::support::desk::{Desk, Ended, Running};
 use crate::support::peer::Peer;
 use crate::support::person::{Arrived, Person};
 
-const SECRET: &str = "a secret of the tests only";
-const CONNECT: &[&str] = &[
+pub(crate) const SECRET: &str = "a secret of the tests only";
+pub(crate) const CONNECT: &[&str] = &[
     "connection",
     "connect",
     "source.yaml",
@@ -39,7 +39,7 @@ fn declare(desk: &Desk, auth: &str, fields: &Value) {
 }
 
 /// Starts `connection connect` for such a source; the fields that have a value are given.
-fn connect(desk: &Desk, auth: &str, fields: &Value) -> Running {
+pub(crate) fn connect(desk: &Desk, auth: &str, fields: &Value) -> Running {
     declare(desk, auth, fields);
     let mut given = fields.clone();
     let members = given.as_object_mut().expect("fields");
@@ -63,7 +63,8 @@ fn check_connected(desk: &Desk, ended: &Ended, account: &str, kept: &[&str]) {
         );
     }
     for (name, value) in stored {
-        let secret = !name.ends_with("/connection") && value.len() > 12;
+        let open = ["/connection", "/CLIENT_ID", "/CONSUMER_KEY"];
+        let secret = value.len() > 12 && !open.iter().any(|end| name.ends_with(end));
         assert!(
             !secret || !ended.text().contains(&value),
             "`{name}` is shown: {ended:?}"
@@ -72,7 +73,7 @@ fn check_connected(desk: &Desk, ended: &Ended, account: &str, kept: &[&str]) {
 }
 
 /// The `auth` of a source at the OAuth 2 server.
-fn oauth2(rest: &str) -> String {
+pub(crate) fn oauth2(rest: &str) -> String {
     format!(
         "type: oauth2\n  token_url: https://login.peer.example/oauth/token\n  {}",
         rest.replace("; ", "\n  ")
@@ -206,11 +207,11 @@ async fn an_assertion_is_taken_once() {
     );
 }
 
-const BROWSER: &str = "authorization: {url: 'https://login.peer.example/oauth/authorize', params: {prompt: consent}}; \
+pub(crate) const BROWSER: &str = "authorization: {url: 'https://login.peer.example/oauth/authorize', params: {prompt: consent}}; \
     scope: [openid, offline_access, api]";
 
 /// A person goes where the command sends them, consents, and comes back; others try before.
-async fn consent(mut running: Running) -> Ended {
+pub(crate) async fn consent(mut running: Running) -> Ended {
     let address = running.address();
     match Person::new().consent(&address).await {
         Arrived::Away(back) => {

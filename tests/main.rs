@@ -17,6 +17,7 @@ mod causes;
 mod command;
 mod connections_grants;
 mod connections_instances;
+mod connections_life;
 mod control;
 mod documents;
 mod dying;

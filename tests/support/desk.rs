@@ -55,12 +55,6 @@ impl Desk {
         desk
     }
 
-    /// Sets a variable for all commands.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.environment.retain(|(known, _)| known != name);
-        self.environment.push((name.to_owned(), value.to_owned()));
-    }
-
     /// Writes a file that only its owner can read.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let mut options = std::fs::OpenOptions::new();

@@ -57,6 +57,27 @@ impl Person {
         panic!("the provider asks without end, at last at {}", url.path());
     }
 
+    /// Opens a page of a provider and takes the way out that it offers; gives where that leads.
+    pub(crate) async fn refuse(&mut self, address: &str) -> Url {
+        let mut url = Url::parse(address).expect("an address");
+        let provider = url.origin();
+        for _ in 0..MOST_PAGES {
+            if url.origin() != provider {
+                return url;
+            }
+            let next = match self.open(&url, None).await {
+                (Some(location), _) => location,
+                (None, page) => {
+                    let links = page.split("<a ").skip(1);
+                    let mut links = links.filter_map(|link| attribute(link, "href"));
+                    links.find(|l| l.ends_with("/abort")).expect("a way out")
+                }
+            };
+            url = url.join(&next).expect("a place to go to");
+        }
+        panic!("the provider has no way out");
+    }
+
     /// Opens the address that a provider sent the browser to; gives the status and the page.
     pub(crate) async fn arrive(&self, url: Url) -> (u16, String) {
         let response = self.client.get(url).send().await.expect("an answer");
