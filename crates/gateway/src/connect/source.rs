@@ -144,7 +144,7 @@ impl Source {
             .and_then(|node| read::Reader::new(&mut found, options).source(&node));
         match source {
             Some(source) if !found.has_errors() => Ok(source),
-            _ => Err(found.into_vec()),
+            _ => Err(found.into_vec().into_iter().map(of_declaration).collect()),
         }
     }
 
@@ -188,5 +188,28 @@ impl Source {
         fields
             .filter(move |f| f.kept == kept)
             .map(|f| f.name.as_str())
+    }
+}
+
+/// A finding about the text as such, which the reader of rules words for rules.
+fn of_declaration(found: Diagnostic) -> Diagnostic {
+    let (code, message, help) = match found.code {
+        "empty-rules" => (
+            "empty-declaration",
+            "the text declares nothing",
+            "write `id`, `name`, `docs`, `host` and `auth`",
+        ),
+        "several-documents" => (
+            found.code,
+            "a second document begins here",
+            "declare one source in one file and remove the `---`",
+        ),
+        _ => return found,
+    };
+    Diagnostic {
+        code,
+        message: message.to_owned(),
+        help: help.to_owned(),
+        ..found
     }
 }

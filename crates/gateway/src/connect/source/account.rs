@@ -4,6 +4,7 @@ use hushgate_rules::language::tree::Node;
 
 use super::call::{CALL_KEYS, Call};
 use super::client::ClientAuthKind;
+use super::exchange::Exchange;
 use super::member::MemberPath;
 use super::params::RESERVED_PARAMS;
 use super::read::{Map, Reader};
@@ -89,7 +90,7 @@ pub enum RevokedToken {
 }
 
 impl Reader<'_> {
-    pub(super) fn account(&mut self, map: &Map<'_>, refreshes: bool) -> Account {
+    pub(super) fn account(&mut self, map: &Map<'_>, exchange: Option<&Exchange>) -> Account {
         let validate = map.get("validate").and_then(|node| {
             let call = self.map(node, "`validate`", &CALL_KEYS)?;
             self.call(&call, &[])
@@ -109,7 +110,7 @@ impl Reader<'_> {
             .and_then(|node| self.profile(node, map.get("validate").is_some()));
         let revoke = map
             .get("revoke")
-            .and_then(|node| self.revoke(node, refreshes));
+            .and_then(|node| self.revoke(node, exchange));
         Account {
             validate,
             validate_error,
@@ -145,7 +146,8 @@ impl Reader<'_> {
         })
     }
 
-    fn revoke(&mut self, node: &Node, refreshes: bool) -> Option<Revoke> {
+    fn revoke(&mut self, node: &Node, exchange: Option<&Exchange>) -> Option<Revoke> {
+        let refreshes = exchange.is_some_and(|e| e.grant.refreshes());
         let map = self.map(node, "`revoke`", REVOKE_KEYS)?;
         let kinds = [("rfc7009", true), ("call", false)];
         let standard = self.word(&map, "kind", &kinds).unwrap_or(true);
@@ -187,6 +189,23 @@ impl Reader<'_> {
             );
         }
         let client_auth = self.word(&map, "client_auth", ClientAuthKind::ALL);
+        let has = |kind: ClientAuthKind| {
+            let options = exchange.map_or(&[][..], |e| &e.client_auth.options);
+            match kind {
+                ClientAuthKind::None => true,
+                kind if kind.needs_secret() => options.iter().any(|o| o.needs_secret()),
+                kind => options.contains(&kind),
+            }
+        };
+        if let (Some(kind), Some(node)) = (client_auth, map.get("client_auth"))
+            && !has(kind)
+        {
+            self.invalid(
+                node.span,
+                "`client_auth` needs what the exchange does not have",
+                "write a kind that the exchange uses too; `body` and `basic` stand for each other",
+            );
+        }
         let params = self.params(&map, "params", RESERVED_PARAMS);
         Some(Revoke::Rfc7009 {
             url: url?,

@@ -198,7 +198,7 @@ impl Reader<'_> {
             scope: values(self.texts(&map, "scope")),
             scope_delimiter: self.delimiter(&map),
             permissions: values(self.texts(&map, "permissions")),
-            account: self.account(&map, grant.is_some_and(Grant::refreshes)),
+            account: self.account(&map, exchange.as_ref()),
             shared: self.shared(&map, exchange.as_ref()),
             rotation: self.rotation(&map),
             forecast: self.forecast(&map, exchange.as_ref()),

@@ -175,6 +175,8 @@ impl Reader<'_> {
         if federated && platform_audience.is_none() {
             self.missing(map, "platform_audience");
         }
+        let cloud = federated || client.is_empty();
+        self.keys_have_effect(map, grant, cloud, !scope.is_empty());
         let assertion = self.assertion(map, grant, client, &client_id);
         let answer = self.answer(map);
         let default_lifetime = self.duration(map, "default_lifetime", SECOND, YEAR);
@@ -218,6 +220,28 @@ impl Reader<'_> {
             );
         }
         Some(exchange)
+    }
+
+    /// Keys that would be silently without effect are errors.
+    fn keys_have_effect(&mut self, map: &Map<'_>, grant: Option<Grant>, cloud: bool, scope: bool) {
+        let refreshes = grant.is_none_or(Grant::refreshes);
+        let password = grant.is_none_or(|g| g == Grant::Password);
+        let keys = [
+            ("refresh_token", refreshes, "a refresh token"),
+            ("refresh_params", refreshes, "a refresh token"),
+            ("rotation", refreshes, "a refresh token"),
+            ("user_name", password, "`grant: password`"),
+            ("password", password, "`grant: password`"),
+            ("platform_audience", cloud, "the cloud's identity token"),
+            ("scope_delimiter", scope, "`scope`"),
+            ("scope_sent", scope, "`scope`"),
+        ];
+        for (key, _, needed) in keys.iter().filter(|(_, effect, _)| !effect) {
+            if let Some(node) = map.get(key) {
+                let message = format!("`{key}` has no effect without {needed}");
+                self.invalid(node.span, &message, "remove it");
+            }
+        }
     }
 
     /// A template with a field as its default, which then must be declared where it is used.

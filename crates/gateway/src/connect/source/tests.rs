@@ -149,6 +149,25 @@ fn every_shipped_source_loads_and_is_in_the_folder_of_its_id() {
     assert!(seen >= 7);
 }
 
+#[test]
+fn a_text_that_is_no_declaration_is_told_so() {
+    let code = |text: &str| load(text).unwrap_err()[0].code;
+    for text in ["", "\n", "# only a comment\n", "---\n", "...\n"] {
+        let found = &load(text).unwrap_err()[0];
+        let told = found.to_string();
+        assert!(!told.contains("rule"), "{text:?}: {told}");
+    }
+    assert_eq!(code(""), "empty-declaration");
+    assert_eq!(code("id: a\n---\nid: b\n"), "several-documents");
+    assert_eq!(code("[1, 2]"), "wrong-type");
+    assert_eq!(code("\0"), "yaml-syntax");
+    let bomb = (1..9).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+        text + &format!("a{n}: &a{n} [{}]\n", format!("*a{}, ", n - 1).repeat(9))
+    });
+    assert_eq!(load(&bomb).unwrap_err().len(), 1);
+    assert!(load(&"[".repeat(100_000)).is_err());
+}
+
 /// A source with this `auth:`, as flow mappings.
 fn auth(text: &str) -> Auth {
     let head = "id: a\nname: A\ndocs: https://a.example\nhost: api.a.example\nauth:\n";
