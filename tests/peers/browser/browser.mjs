@@ -36,7 +36,8 @@ export async function launch(options = {}) {
   const what = program();
   if (!what) return null;
   // No sandbox: it needs rights that a container does not give, and only our own pages are opened.
-  return chromium.launch({ ...options, ...what, chromiumSandbox: false, timeout: 60_000 });
+  running = await chromium.launch({ ...options, ...what, chromiumSandbox: false, timeout: 60_000 });
+  return running;
 }
 
 // A page with a record of everything that must stay clean.
@@ -97,3 +98,15 @@ export async function focused(page) {
     return { name, visible };
   });
 }
+
+// Whoever reads of a failure wants to see what the person saw.
+let running;
+process.on('uncaughtException', async (error) => {
+  console.error(error);
+  for (const page of running?.contexts().flatMap((context) => context.pages()) ?? []) {
+    const text = await page.evaluate(() => document.body.innerText).catch(() => 'nothing');
+    console.error(`--- the page at ${page.url()} says:\n${text}`);
+  }
+  await running?.close();
+  process.exit(1);
+});

@@ -31,8 +31,8 @@ async function agree() {
   if (await page.locator('input[name=login]').count()) {
     await page.fill('input[name=login]', 'avery');
     await page.fill('input[name=password]', 'any');
-    await page.getByRole('button').click();
-    await page.getByRole('button', { name: 'Continue' }).waitFor();
+    await page.getByRole('button', { name: 'Sign-in' }).click();
+    await page.getByRole('heading', { name: 'Authorize' }).waitFor();
   }
   await page.getByRole('button', { name: 'Continue' }).click();
 }

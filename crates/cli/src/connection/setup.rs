@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use hushgate_gateway::connect::consent::Recognizer;
+use hushgate_gateway::connect::consent::{Consent, Recognizer};
 use hushgate_gateway::connect::source::{ClientAuthKind, FieldKind};
 use hushgate_gateway::connect::{Field, Source, SourceHost};
 use hushgate_gateway::ports::Secret;
@@ -367,6 +367,7 @@ impl Flow for Setup {
             store: self.place.name.clone(),
             docs: Some(source.docs.clone()).filter(|docs| !docs.is_empty()),
             consent: source.auth.asks_consent(),
+            by_code: Consent::redirect(source).is_none(),
             again: self.before.is_some(),
             permissions,
             button: picture(source),

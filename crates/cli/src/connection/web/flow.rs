@@ -64,6 +64,8 @@ pub struct Face {
     pub docs: Option<String>,
     /// Whether the vendor is asked for consent.
     pub consent: bool,
+    /// Whether that is done with a code, on a page of the vendor's from which nothing leads back.
+    pub by_code: bool,
     /// Whether a connection there is is being renewed.
     pub again: bool,
     /// What the account must have granted, for people.

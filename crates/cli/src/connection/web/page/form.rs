@@ -45,10 +45,12 @@ fn lead(face: &Face, inputs: &[Input]) -> Html {
     }
     if face.consent {
         let then = if inputs.is_empty() { "" } else { "Then " };
-        words = words.text(&format!(
-            "{then}{} asks for your consent and leads you back here. ",
-            face.source
-        ));
+        let how = if face.by_code {
+            "asks for your consent, with a code that is shown here"
+        } else {
+            "asks for your consent and leads you back here"
+        };
+        words = words.text(&format!("{then}{} {how}. ", face.source));
     }
     if let Some(docs) = &face.docs {
         let name = format!("{}’s documentation", face.source);
@@ -120,7 +122,7 @@ fn shortened(words: &str) -> String {
 /// What must be done at the vendor's before.
 fn preparation(page: &Page<'_>, face: &Face) -> Html {
     let mut items = Vec::new();
-    if face.consent {
+    if face.consent && !face.by_code {
         let address = element("code").class("address").text(page.redirect).end();
         let words = element("p").text("Add this redirect address to the app:");
         items.push(words.end());
