@@ -15,6 +15,7 @@ mod access_oidc;
 mod answers;
 mod causes;
 mod command;
+mod connection;
 mod connections_grants;
 mod connections_instances;
 mod connections_life;

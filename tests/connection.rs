@@ -1,0 +1,10 @@
+//! `hushgate connection` and `hushgate vault`, run as a person runs them: real processes, real files,
+//! vendors on loopback.
+
+mod bad_input;
+mod desk;
+mod functions;
+mod grants;
+mod keys;
+mod terminal;
+mod vault;
