@@ -229,15 +229,27 @@ impl Waiting {
         }
     }
 
-    /// Waits for the end.
+    /// Waits for the end, at most a minute.
     pub(crate) fn end(mut self) -> Said {
+        let start = std::time::Instant::now();
+        let code = loop {
+            if let Some(status) = self.child.try_wait().expect("it can be asked") {
+                break status.code();
+            }
+            if start.elapsed() > Duration::from_mins(1) {
+                while let Ok(line) = self.told.try_recv() {
+                    let _ = writeln!(self.heard, "{line}");
+                }
+                panic!("it does not end:\n{}", self.heard);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
         let mut out = String::new();
         let stdout = self.child.stdout.take();
         stdout
             .expect("its output")
             .read_to_string(&mut out)
             .expect("text");
-        let code = self.child.wait().expect("it ends").code();
         while let Ok(line) = self.told.recv_timeout(Duration::from_secs(5)) {
             let _ = writeln!(self.heard, "{line}");
         }

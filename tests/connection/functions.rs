@@ -14,6 +14,7 @@ async fn vendor() -> SampleSource {
         method: "GET".to_owned(),
         target: "/v2/users?page_size=1".to_owned(),
         body: "{\"users\": []}".to_owned(),
+        request: None,
     };
     SampleSource::start(vec![users], None)
         .await

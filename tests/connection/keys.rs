@@ -67,7 +67,7 @@ impl Vendor {
         format!(
             "id: {id}\nname: Weather Notes\ndocs: https://developer.weathernotes.example\ncategories: [tests]\n\
              target_host: {{pattern: \"*\", example: eu.weathernotes.example}}\n\
-             auth:\n  type: apiKey\n{more}  send: {{in: header, name: x-api-key, value: \"{{{{API_KEY}}}}\"}}\n  \
+             auth:\n  type: apiKey\n{more}  send:\n    - {{in: header, name: x-api-key, value: \"{{{{API_KEY}}}}\"}}\n    - {{in: header, name: x-region, value: \"{{{{REGION}}}}\"}}\n  \
              validate: {{url: \"{url}/me\"}}\n  validate_error: /error/message\n  \
              profile: {{account_name: /team/name, email: contact}}\n  \
              revoke: {{kind: call, method: POST, url: \"{url}/revoke\"}}\n  forecast: {{key_life: 90d}}\n  fields:\n    \

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::given::Given;
+use super::kept::not_built_in;
 use super::setup::{Setup, Wanted};
 use super::terminal::{self, Manner};
 use super::web::{self, Connected, Flow as _, Web};
@@ -122,8 +123,11 @@ pub(super) async fn reconnect(options: &Again) -> Result<(), Failure> {
 pub(super) async fn reconnect_at(place: Place, options: &Again) -> Result<(), Failure> {
     let loopback = place.config.dev_loopback;
     let record = place.record(&options.id).await?;
-    let name = options.source.as_ref().unwrap_or(&record.source);
-    let main = find_source(name, loopback)?;
+    let main = match &options.source {
+        Some(named) => find_source(named, loopback)?,
+        None => find_source(&record.source, loopback)
+            .map_err(|failure| not_built_in(failure, &record.id))?,
+    };
     if main.id != record.source {
         return Err(Failure::usage(
             "connection-source",

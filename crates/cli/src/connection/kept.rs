@@ -89,16 +89,22 @@ pub(super) fn sources(
     let mut sources = Vec::new();
     for id in &record.serves {
         let own = *id == record.source;
-        let source =
-            find_source(named.filter(|_| own).unwrap_or(id), loopback).map_err(|failure| {
-                Failure { usage: false, ..failure }.next(format!(
-                "connection `{}` is of a source that is not built in: name it with `--source PATH`",
-                record.id
-            ))
-            })?;
+        let source = find_source(named.filter(|_| own).unwrap_or(id), loopback);
+        let source = source.map_err(|failure| not_built_in(failure, &record.id))?;
         sources.push(source);
     }
     Ok(sources)
+}
+
+/// A failure to find the source of a connection that is there.
+pub(super) fn not_built_in(failure: Failure, id: &str) -> Failure {
+    Failure {
+        usage: false,
+        ..failure
+    }
+    .next(format!(
+        "connection `{id}` is of a source that is not built in: name it with `--source PATH`"
+    ))
 }
 
 pub(super) fn main_source(
