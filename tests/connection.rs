@@ -4,7 +4,6 @@
 mod bad_input;
 mod desk;
 mod functions;
-mod grants;
 mod keys;
 mod terminal;
 mod vault;

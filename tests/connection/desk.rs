@@ -1,13 +1,10 @@
 //! A person's desk: a folder, a store, and the command.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -123,26 +120,6 @@ impl Desk {
         self.run(&all, &fields.to_string())
     }
 
-    /// Starts a command that asks for a consent.
-    pub(crate) fn begin(&self, arguments: &[&str], input: &str) -> Waiting {
-        let mut child = self.spawn(arguments);
-        let mut stdin = child.stdin.take().expect("its input");
-        stdin.write_all(input.as_bytes()).expect("it reads");
-        drop(stdin);
-        let (lines, told) = mpsc::channel();
-        let errors = BufReader::new(child.stderr.take().expect("its errors"));
-        std::thread::spawn(move || {
-            for line in errors.lines().map_while(Result::ok) {
-                let _ = lines.send(line);
-            }
-        });
-        Waiting {
-            child,
-            told,
-            heard: String::new(),
-        }
-    }
-
     fn spawn(&self, arguments: &[&str]) -> Child {
         Command::new(binary("hushgate"))
             .args(arguments)
@@ -203,68 +180,6 @@ impl Said {
             );
         }
         self
-    }
-}
-
-/// A command that waits for somebody.
-pub(crate) struct Waiting {
-    child: Child,
-    told: mpsc::Receiver<String>,
-    heard: String,
-}
-
-impl Waiting {
-    /// Waits for a line that holds `part`.
-    pub(crate) fn line(&mut self, part: &str) -> String {
-        loop {
-            match self.told.recv_timeout(Duration::from_secs(30)) {
-                Ok(line) => {
-                    let _ = writeln!(self.heard, "{line}");
-                    if line.contains(part) {
-                        return line.trim().to_owned();
-                    }
-                }
-                Err(_) => panic!("no line with `{part}`:\n{}", self.heard),
-            }
-        }
-    }
-
-    /// Waits for the end, at most a minute.
-    pub(crate) fn end(mut self) -> Said {
-        let start = std::time::Instant::now();
-        let code = loop {
-            if let Some(status) = self.child.try_wait().expect("it can be asked") {
-                break status.code();
-            }
-            if start.elapsed() > Duration::from_mins(1) {
-                while let Ok(line) = self.told.try_recv() {
-                    let _ = writeln!(self.heard, "{line}");
-                }
-                panic!("it does not end:\n{}", self.heard);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        let mut out = String::new();
-        let stdout = self.child.stdout.take();
-        stdout
-            .expect("its output")
-            .read_to_string(&mut out)
-            .expect("text");
-        while let Ok(line) = self.told.recv_timeout(Duration::from_secs(5)) {
-            let _ = writeln!(self.heard, "{line}");
-        }
-        Said {
-            code,
-            out,
-            err: std::mem::take(&mut self.heard),
-        }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -7,9 +7,9 @@ use http::StatusCode;
 use hushgate_cli::sample::{LoopbackServer, Response};
 use serde_json::json;
 
-use super::desk::{Desk, occurs};
+use super::desk::{Desk, Said};
 
-const KEY: &str = "key-0001-only-for-the-tests";
+pub(crate) const KEY: &str = "key-0001-only-for-the-tests";
 const NEW_KEY: &str = "key-0002-only-for-the-tests";
 
 /// A vendor that takes one key, which a revocation ends.
@@ -81,24 +81,29 @@ impl Vendor {
     }
 }
 
+/// A desk with the connection `weather`, made by label, region and key.
+fn connected(desk: &mut Desk, vendor: &Vendor) -> String {
+    desk.set("HUSHGATE_TARGET_HOST", &vendor.host());
+    let source = desk.write("source.yaml", &vendor.source("weather-notes", ""));
+    let fields = json!({"API_KEY": format!("  {KEY}\n"), "REGION": "us"});
+    let arguments = [&source, "--id", "weather", "--label", "Weather of IT"];
+    let said = desk.connect(&arguments, &fields).fine();
+    let result = said.hides(&[KEY]).json();
+    assert_eq!(result["account"], "Juniper & Co");
+    assert_eq!(result["email"], "it@juniper.example.org");
+    assert_eq!(result["serves"], json!(["weather-notes"]));
+    source
+}
+
+fn on(desk: &Desk, verb: &str, source: &str, more: &[&str]) -> Said {
+    desk.connection(&[&[verb, "weather", "--source", source], more].concat())
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn is_connected_tested_shown_renewed_and_revoked() {
+async fn is_connected_tested_and_shown_without_its_key() {
     for mut desk in [Desk::with_vault(), Desk::with_file()] {
         let vendor = Vendor::start().await;
-        desk.set("HUSHGATE_TARGET_HOST", &vendor.host());
-        let source = desk.write("source.yaml", &vendor.source("weather-notes", ""));
-        let fields = json!({"API_KEY": format!("  {KEY}\n"), "REGION": "us"});
-        let said = desk
-            .connect(
-                &[&source, "--id", "weather", "--label", "Weather of IT"],
-                &fields,
-            )
-            .fine();
-        let result = said.hides(&[KEY]).json();
-        assert_eq!(result["account"], "Juniper & Co");
-        assert_eq!(result["email"], "it@juniper.example.org");
-        assert_eq!(result["serves"], json!(["weather-notes"]));
-
+        let source = connected(&mut desk, &vendor);
         let listed = desk.connection(&["list", "--json"]).fine();
         let rows = listed.hides(&[KEY]).json();
         assert_eq!(rows[0]["id"], "weather");
@@ -112,77 +117,66 @@ async fn is_connected_tested_shown_renewed_and_revoked() {
             "{}",
             lines.out
         );
-
-        let shown = desk
-            .connection(&["show", "weather", "--source", &source, "--json"])
-            .fine();
+        let shown = on(&desk, "show", &source, &["--json"]).fine();
         let row = shown.hides(&[KEY]).json();
         assert_eq!(row["secrets"], json!(["API_KEY"]));
         assert_eq!(row["settings"], json!({"REGION": "us"}));
         assert_eq!(row["outlook"][0]["code"], "key-ends");
-        let text = desk
-            .connection(&["show", "weather", "--source", &source])
-            .fine();
+        let text = on(&desk, "show", &source, &[]).fine();
         text.hides(&[KEY]);
         assert!(
             text.out.contains("settings: REGION = us") && text.out.contains("the key ends by"),
             "{}",
             text.out
         );
-
-        let tested = desk
-            .connection(&["test", "weather", "--source", &source, "--json"])
-            .fine();
+        let tested = on(&desk, "test", &source, &["--json"]).fine();
         assert_eq!(tested.json()["works"], true);
+    }
+}
 
-        // The vendor replaces the key; the connection tells, and takes the new one in place.
+#[tokio::test(flavor = "multi_thread")]
+async fn takes_a_new_key_in_place_when_the_vendor_replaced_it() {
+    for mut desk in [Desk::with_vault(), Desk::with_file()] {
+        let vendor = Vendor::start().await;
+        let source = connected(&mut desk, &vendor);
         *vendor.key.lock().expect("the key") = NEW_KEY.to_owned();
-        let refused = desk.connection(&["test", "weather", "--source", &source]);
+        let refused = on(&desk, "test", &source, &[]);
         refused.failed(1, "check-refused").hides(&[KEY]);
-        assert!(
-            refused.err.contains("This key is not known here"),
-            "{refused:?}"
-        );
-        assert!(
-            refused
-                .err
-                .contains("hushgate connection reconnect weather"),
-            "{refused:?}"
-        );
-        let again = [
-            "connection",
-            "reconnect",
-            "weather",
-            "--source",
-            &source,
-            "--fields-stdin",
-            "--json",
-        ];
+        for told in [
+            "This key is not known here",
+            "hushgate connection reconnect weather",
+        ] {
+            assert!(refused.err.contains(told), "{refused:?}");
+        }
+        let give = |verb: &str, key: &str| {
+            let arguments = ["connection", verb, "weather", "--source", &source];
+            let all = [&arguments[..], &["--fields-stdin", "--json"]].concat();
+            desk.run(&all, &json!({"API_KEY": key}).to_string())
+        };
         let before = desk.store();
-        desk.run(&again, &json!({"API_KEY": KEY}).to_string())
+        give("reconnect", KEY)
             .failed(1, "check-refused")
             .hides(&[KEY]);
+        give("rotate", KEY).failed(1, "check-refused").hides(&[KEY]);
         assert_eq!(desk.store(), before, "a failed renewal changed the store");
-        let said = desk
-            .run(&again, &json!({"API_KEY": NEW_KEY}).to_string())
-            .fine();
+        let said = give("reconnect", NEW_KEY).fine();
         assert_eq!(said.hides(&[NEW_KEY]).json()["id"], "weather");
-        let row = desk
-            .connection(&["show", "weather", "--source", &source, "--json"])
-            .fine()
-            .json();
+        let row = on(&desk, "show", &source, &["--json"]).fine().json();
         assert_eq!(row["settings"], json!({"REGION": "us"}), "settings stay");
         assert_eq!(row["label"], "Weather of IT");
-        desk.connection(&["test", "weather", "--source", &source])
-            .fine();
+        on(&desk, "test", &source, &[]).fine();
+        *vendor.key.lock().expect("the key") = KEY.to_owned();
+        give("rotate", KEY).fine();
+        on(&desk, "test", &source, &[]).fine();
+    }
+}
 
-        let before = desk.store();
-        let asked = desk.connection(&["revoke", "weather", "--source", &source]);
-        asked.failed(2, "revoke-not-confirmed");
-        assert_eq!(desk.store(), before);
-        let revoked = desk
-            .connection(&["revoke", "weather", "--source", &source, "--yes", "--json"])
-            .fine();
+#[tokio::test(flavor = "multi_thread")]
+async fn is_revoked_at_the_vendor_and_gone_here() {
+    for mut desk in [Desk::with_vault(), Desk::with_file()] {
+        let vendor = Vendor::start().await;
+        let source = connected(&mut desk, &vendor);
+        let revoked = on(&desk, "revoke", &source, &["--yes", "--json"]).fine();
         assert_eq!(revoked.json()["at_vendor"], "revoked");
         let calls = vendor.calls.lock().expect("the calls").clone();
         assert_eq!(calls.last().map(String::as_str), Some("POST /revoke"));
@@ -192,16 +186,15 @@ async fn is_connected_tested_shown_renewed_and_revoked() {
         );
         desk.connection(&["show", "weather"])
             .failed(1, "connection-unknown");
-        assert!(
-            !occurs("connection-weather", &desk.folder.join(".")),
-            "a file of it is left"
-        );
-        if desk.folder.join("secrets.json").exists() {
-            let left = std::fs::read_to_string(desk.folder.join("secrets.json")).expect("the file");
-            assert_eq!(
-                serde_json::from_str::<serde_json::Value>(&left).expect("JSON"),
-                json!({"PSEUDONYM_KEY": "1:kept"})
+        for path in desk.store().keys() {
+            assert!(
+                !path.display().to_string().contains("weather"),
+                "{path:?} is left"
             );
+        }
+        if let Ok(left) = std::fs::read_to_string(desk.folder.join("secrets.json")) {
+            let left: serde_json::Value = serde_json::from_str(&left).expect("JSON");
+            assert_eq!(left, json!({"PSEUDONYM_KEY": "1:kept"}));
         }
     }
 }

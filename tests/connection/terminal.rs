@@ -53,7 +53,7 @@ async fn asks_for_every_field_again_until_it_fits_and_shows_no_secret() {
         }
         match pieces.recv_timeout(Duration::from_secs(20)) {
             Ok(piece) => shown.push_str(&piece),
-            Err(_) => panic!("`{part}` is not asked:\n{shown}"),
+            Err(e) => panic!("`{part}` is not asked ({e}):\n{shown}"),
         }
     };
     let mut answer = |text: &str| {
