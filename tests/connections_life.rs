@@ -101,6 +101,7 @@ async fn a_connection_that_the_vendor_ended_says_so_and_is_made_anew_in_place() 
     let dead = run(&desk, "rotate", &[]);
     let told = error(&dead);
     assert_eq!(told["code"], "connect-rejected", "{dead:?}");
+    assert_eq!(told["cause"], "rotated-elsewhere", "{dead:?}");
     assert!(
         told["message"]
             .as_str()

@@ -157,7 +157,11 @@ impl Connector {
         Ok(self.obtain(user).await?)
     }
 
-    async fn obtain(&self, user: Option<&str>) -> Result<Credential, ConnectFault> {
+    /// [`Connector::credential`] with the fault itself, for whoever sets a connection up.
+    ///
+    /// # Errors
+    /// [`ConnectFault`].
+    pub async fn obtain(&self, user: Option<&str>) -> Result<Credential, ConnectFault> {
         let keeper = self.inner.keeper(self.user(user)?);
         Ok(keeper.credential().await?.credential)
     }
@@ -172,6 +176,18 @@ impl Connector {
         user: Option<&str>,
         rejected: &Credential,
     ) -> Result<Credential, Refusal> {
+        Ok(self.renewed(user, rejected).await?)
+    }
+
+    /// [`Connector::renew`] with the fault itself, for whoever sets a connection up.
+    ///
+    /// # Errors
+    /// [`ConnectFault`].
+    pub async fn renewed(
+        &self,
+        user: Option<&str>,
+        rejected: &Credential,
+    ) -> Result<Credential, ConnectFault> {
         let keeper = self.inner.keeper(self.user(user)?);
         Ok(keeper.renew(rejected.print).await?.credential)
     }

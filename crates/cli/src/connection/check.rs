@@ -105,6 +105,7 @@ impl From<CheckFault> for Failure {
         let vendor = fault.vendor_message().map(|m| m.as_str().to_owned());
         let failure = match fault {
             CheckFault::Credential(refusal) => refusal.into(),
+            CheckFault::Connect(fault) => fault.into(),
             other => Self::new(other.code(), other.to_string()),
         };
         Self { vendor, ..failure }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hushgate_gateway::connect::{ConnectFault, ConnectorError};
+use hushgate_gateway::connect::{ConnectFault, ConnectorError, Diagnosis};
 use hushgate_gateway::ports::StoreError;
 use hushgate_gateway::refusal::Refusal;
 use hushgate_host::store::SaveError;
@@ -19,6 +19,8 @@ pub struct Failure {
     pub code: String,
     /// What is wrong, and where.
     pub message: String,
+    /// Why a credential was refused: one of the causes in docs/connections.md.
+    pub cause: Option<&'static str>,
     /// What the vendor said about it.
     pub vendor: Option<String>,
     /// What to do.
@@ -33,6 +35,7 @@ impl Failure {
         Self {
             code: code.to_owned(),
             message: message.into(),
+            cause: None,
             vendor: None,
             next: None,
             usage: false,
@@ -68,9 +71,12 @@ impl Failure {
 
     /// The failure as one JSON object.
     pub fn json(&self) -> String {
-        let members = json!({
+        let mut members = json!({
             "code": self.code, "message": self.message, "vendor": self.vendor, "next": self.next,
         });
+        if let Some(cause) = self.cause {
+            members["cause"] = cause.into();
+        }
         json!({ "error": members }).to_string()
     }
 }
@@ -85,6 +91,7 @@ impl From<Problem> for Failure {
         Self {
             code: problem.code,
             message,
+            cause: None,
             vendor: problem.vendor,
             next: problem.next,
             usage: false,
@@ -126,7 +133,10 @@ impl From<SaveError> for Failure {
 
 impl From<ConnectFault> for Failure {
     fn from(fault: ConnectFault) -> Self {
-        Self::new(fault.code(), fault.to_string())
+        Self {
+            cause: fault.diagnosis().map(Diagnosis::code),
+            ..Self::new(fault.code(), fault.to_string())
+        }
     }
 }
 

@@ -40,8 +40,8 @@ pub(super) async fn rotate(options: &Options) -> Result<(), Failure> {
     let connector = connector(&place, &record, &source)?;
     let user = again.act_for();
     let renewed = async {
-        let living = connector.credential(user).await?;
-        connector.renew(user, &living).await
+        let living = connector.obtain(user).await?;
+        connector.renewed(user, &living).await
     }
     .await;
     connector.quiet().await;
