@@ -90,7 +90,8 @@ pub trait SecretStore: Send + Sync {
     }
 
     /// How long after [`SecretStore::lock`] another owner may have been told `Acquired` as well. An
-    /// owner that asks again after this time is told the truth. Zero for a lock that is exact.
+    /// owner that asks again after this time and is told [`Locked::Kept`] is the only one. Zero for a
+    /// lock that is exact.
     fn lock_doubt(&self) -> Duration {
         Duration::ZERO
     }
@@ -112,8 +113,11 @@ pub trait SecretStore: Send + Sync {
 /// What [`SecretStore::lock`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Locked {
-    /// The lock is the asking owner's.
+    /// The lock is the asking owner's now.
     Acquired,
+    /// The lock is the asking owner's and was before. A store whose lock is exact may say
+    /// [`Locked::Acquired`] instead.
+    Kept,
     /// Another owner has it.
     Held,
 }

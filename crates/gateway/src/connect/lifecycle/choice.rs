@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::super::fault::ConnectFault;
 use super::Exchange;
 use super::entries::PAUSES;
-use super::journal::{Intent, Journal, MOST_USED};
+use super::journal::{Intent, Journal, MOST_USED, Refused};
 use super::keeper::Inner;
 use super::print::Print;
 use crate::ports::Secret;
@@ -102,16 +102,10 @@ impl<X: Exchange> Inner<X> {
     /// way, or when it was refused a short time ago.
     pub(super) async fn choose(&self, journal: &Journal) -> Result<Chosen, ConnectFault> {
         let (token, print, stored) = self.current(journal).await?;
-        let now = self.now();
         let mut unsure = None;
         if let Some(refused) = journal.refused.as_ref().filter(|r| r.refresh == print) {
-            let left = refused.until.duration_since(now).unwrap_or_default();
-            // Another's clock may be far off; no pause is longer than an hour.
-            if !left.is_zero() && left <= Duration::from_hours(1) + self.timing.skew {
-                return Err(match refused.interrupted {
-                    Some(at) => ConnectFault::interrupted(at, &refused.reason),
-                    None => ConnectFault::CoolingDown(left.as_secs() + 1, refused.reason.clone()),
-                });
+            if let Some(fault) = self.still_refused(refused) {
+                return Err(fault);
             }
             unsure = refused.interrupted;
         }
@@ -128,6 +122,19 @@ impl<X: Exchange> Inner<X> {
             print,
             stored,
             unsure,
+        })
+    }
+
+    /// Why a refresh token that was refused is not tried again yet.
+    pub(super) fn still_refused(&self, refused: &Refused) -> Option<ConnectFault> {
+        let left = refused.until.duration_since(self.now()).ok()?;
+        // Another's clock may be far off; no pause is longer than an hour.
+        if left.is_zero() || left > Duration::from_hours(1) + self.timing.skew {
+            return None;
+        }
+        Some(match refused.interrupted {
+            Some(at) => ConnectFault::interrupted(at, &refused.reason),
+            None => ConnectFault::CoolingDown(left.as_secs() + 1, refused.reason.clone()),
         })
     }
 

@@ -13,6 +13,8 @@ use super::keeper::Inner;
 use super::{LOCK_ENTRY, Material};
 use crate::ports::{Locked, StoreError};
 
+/// How often a doubtful lock is asked for again.
+const MOST_DOUBTS: u32 = 3;
 /// How often what was written is looked at again before the lock is given back.
 const MOST_LOOKS: u32 = 3;
 
@@ -28,8 +30,8 @@ pub(super) struct Desk {
 pub(super) struct Tenure {
     /// The owner's name, of this turn alone: a lock given back late can't end a later turn.
     pub(super) owner: String,
-    /// When it was asked for; its time to live began later.
-    since: Duration,
+    /// When it was asked for; its time to live began later. None: it may not be ours.
+    since: Option<Duration>,
     /// The turn that works under it.
     turn: u64,
     /// Whether something was written under it.
@@ -40,24 +42,45 @@ impl<X: Exchange> Inner<X> {
     /// Takes the store's lock for a new turn; false when another has it.
     pub(super) async fn enter(&self, desk: &mut Desk) -> Result<bool, StoreError> {
         desk.turns += 1;
-        let (owner, dirty) = match desk.tenure.take() {
-            Some(kept) => (kept.owner, kept.dirty),
-            None => (format!("{}.{}", self.process, desk.turns), false),
+        let (owner, dirty, kept) = match desk.tenure.take() {
+            Some(kept) => (kept.owner, kept.dirty, true),
+            None => (format!("{}.{}", self.process, desk.turns), false, false),
         };
-        let Some(mut since) = self.ask(&owner).await? else {
+        // Until the store answers, the lock may be ours without our knowing: then the next turn asks
+        // under the same name. A name that was given back is never used again.
+        desk.tenure = Some(Tenure {
+            owner: owner.clone(),
+            since: None,
+            turn: desk.turns,
+            dirty,
+        });
+        let Some((mut since, mut locked)) = self.ask(&owner).await? else {
+            desk.tenure = None;
             return Ok(false);
         };
         let doubt = self.parts.store.lock_doubt();
-        if !doubt.is_zero() {
-            self.parts.timer.sleep(doubt).await;
-            match self.ask(&owner).await? {
-                Some(again) => since = again,
-                None => return Ok(false),
+        let mut sure = doubt.is_zero() || (kept && locked == Locked::Kept);
+        // Told that the lock is new, an owner may not be the only one; asked later it is the truth.
+        for _ in 0..MOST_DOUBTS {
+            if sure {
+                break;
             }
+            self.parts.timer.sleep(doubt).await;
+            let Some(again) = self.ask(&owner).await? else {
+                desk.tenure = None;
+                return Ok(false);
+            };
+            (since, locked) = again;
+            sure = locked == Locked::Kept;
+        }
+        if !sure {
+            desk.tenure = None;
+            self.give_back(&owner).await;
+            return Ok(false);
         }
         desk.tenure = Some(Tenure {
             owner,
-            since,
+            since: Some(since),
             turn: desk.turns,
             dirty,
         });
@@ -65,7 +88,7 @@ impl<X: Exchange> Inner<X> {
     }
 
     /// Asks for the lock; gives the time of asking when it is ours.
-    async fn ask(&self, owner: &str) -> Result<Option<Duration>, StoreError> {
+    async fn ask(&self, owner: &str) -> Result<Option<(Duration, Locked)>, StoreError> {
         let lock = || {
             let store = &self.parts.store;
             self.call(store.lock(LOCK_ENTRY, owner, self.lock_time()))
@@ -78,21 +101,18 @@ impl<X: Exchange> Inner<X> {
             locked = lock().await;
         }
         match locked {
-            Ok(Locked::Acquired) => Ok(Some(since)),
+            Ok(ours @ (Locked::Acquired | Locked::Kept)) => Ok(Some((since, ours))),
             Ok(Locked::Held) => Ok(None),
-            Err(error) => {
-                self.give_back(owner).await;
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 
     /// The time that is left under the lock for work that must not cross another's.
     pub(super) fn time_left(&self, desk: &Desk) -> Duration {
-        let Some(tenure) = &desk.tenure else {
+        let Some(since) = desk.tenure.as_ref().and_then(|t| t.since) else {
             return Duration::ZERO;
         };
-        let spent = self.mono().saturating_sub(tenure.since);
+        let spent = self.mono().saturating_sub(since);
         let reserved = self.timing.skew + self.timing.settle;
         self.lock_time().saturating_sub(spent + reserved)
     }
@@ -130,7 +150,9 @@ impl<X: Exchange> Inner<X> {
             if dirty && look + 1 < MOST_LOOKS && !self.stands(&mut desk).await {
                 continue;
             }
-            if let Some(tenure) = desk.tenure.take() {
+            // Who holds what nobody else has keeps the others away from the old token.
+            let holds = self.state().unsaved.is_some();
+            if let Some(tenure) = desk.tenure.take_if(|_| !holds) {
                 self.give_back(&tenure.owner).await;
             }
             return;

@@ -12,6 +12,7 @@ use super::super::fault::ConnectFault;
 use super::Exchange;
 use super::Lease;
 use super::keeper::Inner;
+use super::memory::Offer;
 use super::print::Print;
 
 type Outcome<C> = watch::Receiver<Option<Result<Lease<C>, ConnectFault>>>;
@@ -92,6 +93,10 @@ impl<X: Exchange> Inner<X> {
         self: &Arc<Self>,
         rejected: Option<Print>,
     ) -> Result<Lease<X::Credential>, ConnectFault> {
+        // A round that ended just before this one began may have brought what is wanted.
+        if let Some(lease) = self.brought(rejected) {
+            return Ok(lease);
+        }
         if let Some(rejected) = rejected {
             self.state().memory.retire(rejected);
         }
@@ -110,6 +115,16 @@ impl<X: Exchange> Inner<X> {
             }
         }
         result
+    }
+
+    fn brought(&self, rejected: Option<Print>) -> Option<Lease<X::Credential>> {
+        let now = self.now();
+        let state = self.state();
+        match (rejected, state.memory.offer(now)) {
+            (Some(rejected), _) => state.memory.living(now, Some(rejected)),
+            (None, Offer::Ready(lease)) => Some(lease),
+            (None, _) => None,
+        }
     }
 
     /// Looks on in the background until another's exchange is recorded or abandoned, and goes on then.

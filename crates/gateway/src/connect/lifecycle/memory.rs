@@ -16,6 +16,8 @@ const EARLY_PAUSE: Duration = Duration::from_secs(30);
 /// The pause after a token endpoint could not serve and did not say for how long; it doubles too.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+/// Between two looks whether a refresh token that is not tried again was replaced.
+const LOOK_AT_STORE: Duration = Duration::from_secs(15);
 /// When a process that lost the race for a renewal looks again.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(8));
 /// Renewals that refused calls may force within the window.
@@ -188,11 +190,15 @@ impl<C: Clone> Memory<C> {
     /// Notes a failed attempt and how long nothing is tried.
     pub(super) fn fail(&mut self, fault: ConnectFault, now: SystemTime) {
         let pause = match &fault {
-            ConnectFault::Rejected { .. }
-            | ConnectFault::CoolingDown(..)
-            | ConnectFault::Interrupted { .. }
-            | ConnectFault::OtherHost(_)
-            | ConnectFault::RefreshTokenStale => Some(cool_down(self.strikes)),
+            ConnectFault::Rejected { .. } | ConnectFault::OtherHost(_) => {
+                Some(cool_down(self.strikes))
+            }
+            ConnectFault::CoolingDown(left, _) => {
+                Some(LOOK_AT_STORE.min(Duration::from_secs(*left)))
+            }
+            ConnectFault::Interrupted { .. } | ConnectFault::RefreshTokenStale => {
+                Some(LOOK_AT_STORE)
+            }
             ConnectFault::Unavailable {
                 retry_after: Some(wait),
                 ..

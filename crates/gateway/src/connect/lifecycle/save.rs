@@ -120,25 +120,28 @@ impl<X: Exchange> Inner<X> {
     /// Writes a refresh token, unless the store holds one that came from elsewhere.
     async fn put_refresh(&self, refresh: &Secret, used: Option<Print>, journal: &Journal) -> Saved {
         let new = Print::of(refresh.reveal());
-        match self.stored_print().await {
-            Err(error) => return graded(Err(&error)),
+        let mut stored = self.stored_print().await;
+        if matches!(stored, Ok(Some(other)) if self.is_foreign(other, new, used, journal)) {
+            // A read that is behind may show a token from before the one that was used.
+            self.parts.timer.sleep(self.timing.settle).await;
+            stored = self.stored_print().await;
+        }
+        match stored {
             Ok(Some(stored)) if stored == new => {
                 self.stored_now();
                 return Saved::Done;
             }
-            Ok(Some(stored)) => {
-                let replaced = used == Some(stored) || self.state().known.is_used(stored, journal);
-                if !replaced {
-                    tracing::warn!(
-                        source = self.plan.source,
-                        secret = self.plan.refresh_entry,
-                        "the stored refresh token was replaced from outside during an exchange; the stored one is kept"
-                    );
-                    self.stored_now();
-                    return Saved::Done;
-                }
+            Ok(Some(other)) if self.is_foreign(other, new, used, journal) => {
+                tracing::warn!(
+                    source = self.plan.source,
+                    secret = self.plan.refresh_entry,
+                    "the stored refresh token was replaced from outside during an exchange; the stored one is kept"
+                );
+                self.stored_now();
+                return Saved::Done;
             }
-            Ok(None) => {}
+            // Not to lose the new token comes before not to overwrite another's.
+            Ok(_) | Err(_) => {}
         }
         let write = self
             .parts
@@ -149,6 +152,13 @@ impl<X: Exchange> Inner<X> {
             self.stored_now();
         }
         saved
+    }
+
+    /// Whether a stored refresh token came from outside: it is neither what was used, nor what is to
+    /// be written, nor used up before.
+    fn is_foreign(&self, other: Print, new: Print, used: Option<Print>, journal: &Journal) -> bool {
+        let own = other == new || used == Some(other);
+        !own && !self.state().known.is_used(other, journal)
     }
 
     fn stored_now(&self) {

@@ -84,6 +84,12 @@ impl<X: Exchange> Inner<X> {
         if let Some(fault) = self.left_alone(&journal) {
             return Ok(Look::Leave(fault));
         }
+        if let Some(refused) = &journal.refused
+            && let Some(fault) = self.still_refused(refused)
+            && self.stored_print().await? == Some(refused.refresh)
+        {
+            return Ok(Look::Leave(fault));
+        }
         if let Some(refresh) = self.is_pending(&journal)
             && self.stored_print().await? == Some(refresh)
         {
@@ -281,6 +287,14 @@ impl<X: Exchange> Inner<X> {
         };
         tenure.dirty = true;
         let mut next = journal.next();
+        // The store holds another token than the one that was exchanged: that one came to its end.
+        if let Some(before) = journal
+            .intent
+            .as_ref()
+            .filter(|i| i.refresh != chosen.print)
+        {
+            next.note_used(before.refresh);
+        }
         next.intent = Some(Intent {
             owner: tenure.owner.clone(),
             at: self.now(),
