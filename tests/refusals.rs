@@ -217,3 +217,25 @@ async fn answers_of_the_source_that_can_not_be_passed_on() {
         );
     }
 }
+
+#[tokio::test]
+async fn answers_nested_deeper_than_configured() {
+    for (deep, limit, expected) in [
+        (20, "20", 200),
+        (21, "20", 502),
+        (256, "", 200),
+        (257, "", 502),
+    ] {
+        // Two levels are the page and its list of users.
+        let inner = format!("{}{}", "[".repeat(deep - 2), "]".repeat(deep - 2));
+        let body = format!("{{\"users\":[{inner}]}}");
+        let source = source_that_answers(200, &[JSON], body.leak().as_bytes()).await;
+        let address = source.address().to_string();
+        let world = World::before(&address, &[("HUSHGATE_MAX_RESPONSE_DEPTH", limit)]).await;
+        let response = world.get("/v2/users").await;
+        assert_eq!(response.status(), expected, "{deep} levels, limit {limit}");
+        if expected != 200 {
+            assert_eq!(code_of(response).await.1, "not-sanitizable");
+        }
+    }
+}

@@ -53,6 +53,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Most decoded bytes of a source's answer.
     pub max_response_bytes: usize,
+    /// Most levels of arrays and objects in a source's answer.
+    pub max_response_depth: usize,
     /// What the operator should know, for the health check; free of values.
     pub warnings: Vec<String>,
 }

@@ -38,7 +38,7 @@ impl Keys {
     pub(crate) fn new(store: Arc<dyn SecretStore>, settings: &Settings) -> Self {
         let json = Limits {
             max_bytes: settings.max_response_bytes,
-            ..Limits::default()
+            max_depth: settings.max_response_depth,
         };
         Self {
             store,

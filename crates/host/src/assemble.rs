@@ -100,6 +100,7 @@ pub async fn assemble(
             pseudonyms: config.pseudonyms,
             request_timeout: config.request_timeout,
             max_response_bytes: config.max_response_bytes,
+            max_response_depth: config.max_response_depth,
             warnings,
         },
     }))

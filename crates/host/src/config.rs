@@ -64,6 +64,8 @@ pub struct Config {
     pub max_request_bytes: usize,
     /// Most bytes of a source's answer, after decoding.
     pub max_response_bytes: usize,
+    /// Most levels of arrays and objects in a source's answer.
+    pub max_response_depth: usize,
     /// Most requests at once.
     pub max_in_flight: usize,
     /// How long a caller may take nothing of an answer.
@@ -157,6 +159,7 @@ impl Config {
             request_timeout: Duration::from_secs(number("HUSHGATE_REQUEST_TIMEOUT_SECONDS", 180)),
             max_request_bytes: size("HUSHGATE_MAX_REQUEST_BYTES"),
             max_response_bytes: size("HUSHGATE_MAX_RESPONSE_BYTES"),
+            max_response_depth: size("HUSHGATE_MAX_RESPONSE_DEPTH"),
             max_in_flight: size("HUSHGATE_MAX_IN_FLIGHT"),
             caller_idle: Duration::from_secs(number("HUSHGATE_CALLER_IDLE_SECONDS", 60)),
             drain: Duration::from_secs(number("HUSHGATE_DRAIN_SECONDS", 10)),

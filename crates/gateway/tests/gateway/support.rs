@@ -99,6 +99,7 @@ impl Bench {
                 pseudonyms: Options::default(),
                 request_timeout: self.timeout,
                 max_response_bytes: self.largest,
+                max_response_depth: 256,
                 warnings: Vec::new(),
             },
         })

@@ -143,10 +143,17 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "HUSHGATE_MAX_RESPONSE_BYTES",
-        meaning: "The most bytes of a source's answer, after decoding. Memory for one request grows to about ten times the answer.",
+        meaning: "The most bytes of a source's answer, after decoding. Memory for one request grows to about eight times the answer.",
         allowed: "a number from 1024 to 1073741824",
         default: Some("67108864"),
         check: |value, _| size(value, 1024, 1 << 30),
+    },
+    Variable {
+        name: "HUSHGATE_MAX_RESPONSE_DEPTH",
+        meaning: "The most levels of arrays and objects within each other in a source's answer.",
+        allowed: "a number from 16 to 1000",
+        default: Some("256"),
+        check: |value, _| size(value, 16, 1000),
     },
     Variable {
         name: "HUSHGATE_MAX_IN_FLIGHT",
