@@ -25,7 +25,7 @@ impl Running {
             std::fs::set_permissions(&store, mode).expect("a private file");
         }
         let mut child = Command::new(binary("hushgate"))
-            .args(["connection", "connect"])
+            .arg("connection")
             .args(arguments)
             .env_clear()
             .env("HUSHGATE_SECRETS", "file:secrets.json")

@@ -1,6 +1,8 @@
 //! `hushgate connection connect --web` against providers of other makers, from the terminal's link to
 //! the credential in the store.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::command::Running;
@@ -81,13 +83,14 @@ impl Outcome {
     }
 }
 
-/// Connects to an account at `peer`, with the source of these parts, through a script of the browser.
+/// Connects to an account at `peer`, with the source of these parts, through a script of the browser;
+/// and then again in place.
 async fn connect(
     peer: &str,
     auth: &[&str],
     script: &str,
     arguments: impl FnOnce(String) -> Value,
-) -> Option<Outcome> {
+) -> Option<(Outcome, Outcome)> {
     let provider = Peer::start(peer, &[])?;
     let folder = scratch("consent");
     let source = [&[HEAD], auth].concat().concat();
@@ -98,8 +101,31 @@ async fn connect(
         ("HUSHGATE_TOKEN_ORIGIN", issuer),
         ("HUSHGATE_TARGET_HOST", issuer.trim_start_matches("http://")),
     ];
-    let arguments_of_command = ["source.yaml", "--web", "--id", "garden"];
-    let mut command = Running::start(&folder, &environment, &arguments_of_command);
+    let way = ["connect", "source.yaml", "--web", "--id", "garden"];
+    let first = visit(&folder, &environment, &way, script, arguments).await?;
+    // In place: the consent is asked for again, and nothing that is known.
+    let way = ["reconnect", "garden", "--source", "source.yaml", "--web"];
+    let again = |link| {
+        json!({"link": link, "heading": "Reconnect Vexillum", "fields": {}, "account": "Account avery",
+            "device": script == "account.mjs" && peer == "oauth2", "asks": peer == "oauth2"})
+    };
+    let second = visit(&folder, &environment, &way, "account.mjs", again).await?;
+    let names = |outcome: &Outcome| -> Vec<String> {
+        let entries = outcome.store.as_object().expect("entries");
+        entries.keys().cloned().collect()
+    };
+    assert_eq!(names(&first), names(&second));
+    Some((first, second))
+}
+
+async fn visit(
+    folder: &Path,
+    environment: &[(&str, &str)],
+    way: &[&str],
+    script: &str,
+    arguments: impl FnOnce(String) -> Value,
+) -> Option<Outcome> {
+    let mut command = Running::start(folder, environment, way);
     let link = command.link().await;
     let seen = drive(script, &arguments(link)).await?;
     let (succeeded, said) = command.end().await;
@@ -118,30 +144,46 @@ async fn a_consent_brings_the_refresh_token_to_the_store_and_nowhere_else() {
     let arguments =
         |link| json!({"link": link, "client": "app", "secret": SECRET, "account": "Account avery"});
     let connected = connect("oauth2", &[OAUTH2, CODE], "consent.mjs", arguments).await;
-    if let Some(outcome) = connected {
+    let Some((first, second)) = connected else {
+        return;
+    };
+    for outcome in [&first, &second] {
         assert_eq!(outcome.kept("CLIENT_SECRET"), SECRET);
         outcome.hides(&["REFRESH_TOKEN", "CLIENT_SECRET"]);
     }
+    assert_ne!(first.kept("REFRESH_TOKEN"), second.kept("REFRESH_TOKEN"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_is_entered_at_the_vendor_brings_the_refresh_token() {
-    let arguments = |link| json!({"link": link, "fields": {"CLIENT_ID": "device"}, "account": "Account avery", "device": true});
+    let arguments = |link| {
+        json!({"link": link, "fields": {"CLIENT_ID": "device"}, "account": "Account avery",
+            "heading": "Connect Vexillum", "device": true, "asks": true})
+    };
     let connected = connect("oauth2", &[OAUTH2, DEVICE], "account.mjs", arguments).await;
-    if let Some(outcome) = connected {
+    let Some((first, second)) = connected else {
+        return;
+    };
+    for outcome in [&first, &second] {
         outcome.hides(&["REFRESH_TOKEN"]);
     }
+    assert_ne!(first.kept("REFRESH_TOKEN"), second.kept("REFRESH_TOKEN"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_three_legs_of_oauth_1_bring_the_token_and_its_secret() {
     let arguments = |link| {
         let fields = json!({"CONSUMER_KEY": "hmac", "CONSUMER_SECRET": SECRET});
-        json!({"link": link, "fields": fields, "account": "Account avery", "device": false})
+        json!({"link": link, "fields": fields, "account": "Account avery",
+            "heading": "Connect Vexillum", "device": false, "asks": false})
     };
     let connected = connect("oauth1", &[OAUTH1], "account.mjs", arguments).await;
-    if let Some(outcome) = connected {
+    let Some((first, second)) = connected else {
+        return;
+    };
+    for outcome in [&first, &second] {
         assert_eq!(outcome.kept("CONSUMER_SECRET"), SECRET);
         outcome.hides(&["TOKEN_SECRET", "CONSUMER_SECRET"]);
     }
+    assert_ne!(first.kept("TOKEN_SECRET"), second.kept("TOKEN_SECRET"));
 }

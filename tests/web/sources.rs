@@ -19,8 +19,12 @@ async fn axe_finds_nothing_on_the_form_of_any_source() {
         let asked = fields.filter(|field| !(consent && field.obtained));
         let names: Vec<_> = asked.map(|field| field.name.clone()).collect();
         // The registered ports of some are the same.
-        let port = free_port().to_string();
-        let arguments = [declared.id, "--web", "--port", &port];
+        let registered = "http://localhost:8917/";
+        let free = format!("http://localhost:{}/", free_port());
+        let file = format!("{}.yaml", declared.id);
+        let text = declared.source.replace(registered, &free);
+        std::fs::write(folder.join(&file), text).expect("a source");
+        let arguments = ["connect", &file, "--web"];
         let mut command = Running::start(&folder, &[], &arguments);
         let link = command.link().await;
         forms.push(json!({"name": declared.id, "link": link, "fields": names}));

@@ -1,12 +1,13 @@
-// A person connects an account where the vendor asks for a code, or agrees without a question.
+// A person connects an account where the vendor asks for a code, or for nothing but yes; or not even that.
 //
-//   node account.mjs '{"link": …, "fields": {NAME: VALUE}, "account": …, "device": true | false}'
+//   node account.mjs '{"link": …, "heading": …, "fields": {NAME: VALUE}, "account": …,
+//                      "device": true | false, "asks": true | false}'
 //
 // Prints everything that could hold a secret, as JSON: {"addresses", "history", "pages"}.
 import assert from 'node:assert/strict';
-import { examine, history, launch, open } from './browser.mjs';
+import { agree, examine, history, launch, open } from './browser.mjs';
 
-const { link, fields, account, device } = JSON.parse(process.argv[2]);
+const { link, heading: title, fields, account, device, asks } = JSON.parse(process.argv[2]);
 const browser = await launch();
 if (!browser) process.exit(3);
 const { page, seen } = await open(browser);
@@ -20,9 +21,10 @@ async function heading(text) {
 }
 
 await page.goto(link);
-await heading('Connect Vexillum');
+await heading(title);
 const told = (await page.content()).includes(`${new URL(link).origin}/callback`);
 assert.equal(told, !device, 'a redirect address is told where there is one');
+if (!Object.keys(fields).length) assert.equal(await page.locator('input').count(), 0);
 for (const [name, value] of Object.entries(fields)) await page.fill(`#f-${name}`, value);
 await page.getByRole('button', { name: 'Continue to Vexillum' }).click();
 
@@ -37,15 +39,12 @@ if (device) {
   await vendor.getByRole('button', { name: 'Continue' }).click();
   await vendor.getByRole('heading', { name: 'Confirm Device' }).waitFor();
   await vendor.getByRole('button', { name: 'Continue' }).click();
-  await vendor.fill('input[name=login]', 'avery');
-  await vendor.fill('input[name=password]', 'any');
-  await vendor.getByRole('button', { name: 'Sign-in' }).click();
-  await vendor.getByRole('heading', { name: 'Authorize' }).waitFor();
-  await vendor.getByRole('button', { name: 'Continue' }).click();
+  await agree(vendor);
   await vendor.getByText('Sign-in Success').waitFor();
   await page.getByRole('link', { name: 'I have entered it' }).click();
 }
 
+if (asks && !device) await agree(page);
 await heading('Vexillum is connected');
 await page.getByText(account).waitFor();
 found.push(...(await examine(page, 'account')));

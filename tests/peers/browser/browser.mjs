@@ -44,7 +44,7 @@ export async function launch(options = {}) {
 export async function open(browser) {
   const context = await browser.newContext({ viewport: { width: 1024, height: 900 } });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   const seen = { urls: [], complaints: [] };
   page.on('request', (request) => seen.urls.push(request.url()));
   page.on('console', (message) => {
@@ -86,6 +86,18 @@ export async function examine(page, state, schemes = ['light', 'dark'], widths =
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 1024, height: 900 });
   return found;
+}
+
+// At oidc-provider's own pages: signs in if it asks for that, and agrees.
+export async function agree(page) {
+  await page.waitForURL(/\/interaction\//);
+  if (await page.locator('input[name=login]').count()) {
+    await page.fill('input[name=login]', 'avery');
+    await page.fill('input[name=password]', 'any');
+    await page.getByRole('button', { name: 'Sign-in' }).click();
+    await page.getByRole('heading', { name: 'Authorize' }).waitFor();
+  }
+  await page.getByRole('button', { name: 'Continue' }).click();
 }
 
 // The id, or the text, of what has the focus, and whether one sees it.

@@ -4,7 +4,7 @@
 //
 // Prints everything that could hold a secret, as JSON: {"addresses", "history", "pages"}.
 import assert from 'node:assert/strict';
-import { examine, history, launch, open } from './browser.mjs';
+import { agree, examine, history, launch, open } from './browser.mjs';
 
 const { link, client, secret, account } = JSON.parse(process.argv[2]);
 const browser = await launch();
@@ -23,18 +23,6 @@ async function heading(text) {
 
 async function look(state) {
   found.push(...(await examine(page, state)));
-}
-
-// At the vendor's: signs in if it asks for that, and agrees.
-async function agree() {
-  await page.waitForURL(/\/interaction\//);
-  if (await page.locator('input[name=login]').count()) {
-    await page.fill('input[name=login]', 'avery');
-    await page.fill('input[name=password]', 'any');
-    await page.getByRole('button', { name: 'Sign-in' }).click();
-    await page.getByRole('heading', { name: 'Authorize' }).waitFor();
-  }
-  await page.getByRole('button', { name: 'Continue' }).click();
 }
 
 await page.goto(link);
@@ -65,7 +53,7 @@ assert.equal(await page.locator('#f-CLIENT_SECRET').inputValue(), '');
 
 // Then yes.
 await page.getByRole('button', { name: 'Continue to Vexillum' }).click();
-await agree();
+await agree(page);
 await heading('Vexillum is connected');
 await page.getByText(account).waitFor();
 await look('connected');

@@ -48,7 +48,7 @@ const LAST_PAGE: Duration = Duration::from_mins(1);
 pub struct Options {
     /// Where the vendor sends the browser back to, as it is registered there.
     pub redirect: Redirect,
-    /// The port to listen on; none: that of `redirect`, or any free one.
+    /// The port to listen on where `redirect` names none; none: any free one.
     pub port: Option<u16>,
     /// How long the command waits for the setup to end.
     pub patience: Duration,
@@ -87,7 +87,7 @@ impl Web {
         limits: Limits,
     ) -> anyhow::Result<Self> {
         let redirect = &options.redirect;
-        let port = options.port.or(redirect.port).unwrap_or(0);
+        let port = redirect.port.or(options.port).unwrap_or(0);
         let localhost = redirect.host == "localhost";
         let listeners = Listeners::bind(port, localhost)
             .await

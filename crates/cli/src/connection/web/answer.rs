@@ -1,7 +1,7 @@
 //! The responses and what every one of them says to the browser.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 
@@ -44,6 +44,16 @@ pub(super) fn file(media: &'static str, bytes: Bytes) -> Answer {
         );
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    answer
+}
+
+/// A page with forms. Browsers send no origin with a form of a page that sends no referrer (Fetch,
+/// "serializing a request origin"), and not all say where it came from in another way; so this one
+/// sends a referrer, to ourselves only.
+pub(super) fn page_with_forms(html: Html) -> Answer {
+    let mut answer = page(StatusCode::OK, html);
+    let own = HeaderValue::from_static("same-origin");
+    answer.headers_mut().insert(REFERRER_POLICY, own);
     answer
 }
 

@@ -80,8 +80,7 @@ impl Place {
         let origin = only(headers, &ORIGIN)?;
         let fine = match origin {
             Some(origin) if origin == self.origin() => true,
-            // Pages that send no referrer send this origin too (Fetch, "serializing a request
-            // origin"); the browser's own word must then say whose the page is.
+            // A browser set up to send no referrers; its own word must then say whose the page is.
             Some("null") => site == Some("same-origin"),
             Some(_) => false,
             None => *request.method() == Method::GET || *request.method() == Method::HEAD,

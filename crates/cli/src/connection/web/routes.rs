@@ -8,7 +8,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use super::answer::{Answer, file, page, see_other, set_cookie};
+use super::answer::{Answer, file, page, page_with_forms, see_other, set_cookie};
 use super::form;
 use super::guard::{Place, Stranger, check_form, cookie};
 use super::page::{self as pages, Page};
@@ -131,7 +131,7 @@ impl Site {
             return self.go();
         }
         let ended = matches!(stage, Stage::Connected(_) | Stage::Cancelled);
-        let answer = page(StatusCode::OK, pages::of(&self.pages(), &stage));
+        let answer = page_with_forms(pages::of(&self.pages(), &stage));
         if ended {
             self.session.tell();
         }

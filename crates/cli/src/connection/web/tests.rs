@@ -247,7 +247,7 @@ impl Visit {
         self.get(&self.base).await
     }
 
-    /// Posts a form as a browser does from a page that sends no referrer.
+    /// Posts a form as a browser does that is set up to send no referrers.
     async fn post(&self, place: &str, form: &str) -> anyhow::Result<Reply> {
         self.post_with(
             place,
