@@ -35,7 +35,7 @@ impl<'p> RenewalLock<'p> {
         loop {
             match place.store.lock(&name, &owner, HELD).await {
                 // A store without locks is used by one process.
-                Ok(Locked::Acquired) | Err(StoreError::NoLocks) => break,
+                Ok(Locked::Acquired | Locked::Kept) | Err(StoreError::NoLocks) => break,
                 Ok(Locked::Held) if start.elapsed() < PATIENCE => {
                     tokio::time::sleep(PAUSE).await;
                 }
