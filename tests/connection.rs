@@ -5,5 +5,6 @@ mod bad_input;
 mod desk;
 mod functions;
 mod keys;
+mod page;
 mod terminal;
 mod vault;

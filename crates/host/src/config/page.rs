@@ -66,7 +66,8 @@ A secrets file is a JSON object of texts, or lines `NAME=value`. It must belong 
 everybody else (mode 0600). When a source gives a new refresh token, the file is replaced in one step and flushed to the disk first.
 
 A vault is a folder (mode 0700) of encrypted files: one for each connection and one, `deployment`, for all other secrets. `hushgate vault`
-makes one and prints the keys of single files, so that a function can open its own and no other.
+makes one and prints the keys of single files, so that a function can open its own and no other; see
+[connection-command.md](connection-command.md).
 
 ## What a function answers without a token
 
