@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::connect::template::percent_encode;
+
 /// The shortest value that is looked for in a text; shorter ones occur by chance.
 const SHORTEST_SECRET: usize = 6;
 
@@ -11,14 +13,29 @@ const SHORTEST_SECRET: usize = 6;
 pub struct VendorText(String);
 
 impl VendorText {
-    /// Cleans a text; `None` when nothing is left. `secrets` are struck out.
+    /// Cleans a text; `None` when nothing is left. `secrets` are struck out, as they are
+    /// and percent-encoded.
     pub(super) fn without(text: &str, secrets: &[&str], longest: usize) -> Option<Self> {
-        let mut text = text.to_owned();
-        for secret in secrets {
-            let secret = secret.trim();
+        let mut forms = Vec::new();
+        for secret in secrets.iter().map(|s| s.trim()) {
             if secret.len() >= SHORTEST_SECRET {
-                text = text.replace(secret, "…");
+                let mut encoded = String::new();
+                percent_encode(secret, &mut encoded);
+                forms.extend([secret.to_owned(), encoded]);
             }
+        }
+        let mut text = text.to_owned();
+        for form in &forms {
+            text = text.replace(form.as_str(), "…");
+        }
+        // Nothing is shown of a text in which breaks or case hide a secret.
+        let dense = |text: &str| -> String {
+            let kept = text.chars().filter(|c| !is_break(*c));
+            kept.flat_map(char::to_lowercase).collect()
+        };
+        let whole = dense(&text);
+        if forms.iter().any(|form| whole.contains(&dense(form))) {
+            return None;
         }
         let mut line = String::new();
         let mut count = 0;
@@ -90,7 +107,34 @@ mod tests {
     #[test]
     fn what_was_sent_is_struck_out() {
         assert_eq!(clean("bad s3cr3t-value!"), Some("bad …!".to_owned()));
+        for hidden in [
+            "bad s3cr3t-\u{200b}value!",
+            "bad s3cr3t-\r\nvalue",
+            "bad S3CR3T-VALUE",
+        ] {
+            assert_eq!(clean(hidden), None, "{hidden:?}");
+        }
+        let odd = VendorText::without("x=a%2Bb%2Fcd%3D%3D", &["a+b/cd=="], 20);
+        assert_eq!(odd.unwrap().as_str(), "x=…");
         let text = VendorText::without("Acme", &[], 20).unwrap();
         assert_eq!(format!("{text:?}"), "VendorText(…)");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_becomes_one_plain_line_without_the_secret(
+            before in "\\PC{0,30}",
+            odd in "[\\x00-\\x1f\\x7f-\\x9f\\u{200b}-\\u{202e}\\u{2060}-\\u{206f}\\u{feff}]{0,9}",
+            secret in "[A-Za-z0-9._~+/=-]{6,40}",
+            after in ".{0,30}",
+        ) {
+            let text = format!("{before}{odd}{secret}{after}{odd}");
+            if let Some(clean) = VendorText::without(&text, &[&secret], 40) {
+                let clean = clean.as_str();
+                proptest::prop_assert!(clean.chars().count() <= 40);
+                proptest::prop_assert!(!clean.chars().any(|c| c != ' ' && is_break(c)));
+                proptest::prop_assert!(!clean.to_lowercase().contains(&secret.to_lowercase()), "{clean}");
+            }
+        }
     }
 }

@@ -146,3 +146,33 @@ fn facts_settle_what_a_refusal_leaves_open() {
         assert_eq!(told.settled(&facts), wanted, "{told:?} {facts:?}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_answer_panics_or_is_repeated(
+        words in proptest::collection::vec("[ -~]{8,40}", 5),
+        status in 200_u16..600,
+        at in 0_usize..5,
+        number in proptest::num::u64::ANY,
+    ) {
+        let odd = [
+            Value::Null,
+            serde_json::json!([words[0], {"message": words[1]}]),
+            serde_json::json!({"message": words[0], "code": words[1], "status": words[2]}),
+            serde_json::json!(number),
+            serde_json::json!(words[0]),
+        ];
+        let mut answer = serde_json::json!({
+            "error": words[0], "error_description": words[1], "error_subtype": words[2],
+            "message": words[3], "reason": words[4], "error_codes": [number],
+        });
+        for name in ["error", "error_description", "error_codes", "message"] {
+            answer[name] = odd[at].clone();
+            let shown = format!("{:?}", read(status, Some(&answer)));
+            for word in &words {
+                proptest::prop_assert!(!shown.contains(word.as_str()), "{}", shown);
+            }
+        }
+        read(status, Some(&odd[at]));
+    }
+}
