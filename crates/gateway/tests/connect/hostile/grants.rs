@@ -219,6 +219,14 @@ pub(crate) fn all() -> Vec<Grant> {
             ),
             &["CLIENT_ID", "CLIENT_SECRET", "SUBJECT"],
         ),
+        Grant::new(
+            "token exchange for the platform's identity",
+            oauth2!(
+                "grant: token_exchange, client_auth: none, token_exchange: {subject: platform, subject_type: jwt}, \
+                 platform_audience: 'https://login.peer.example/{{AUDIENCE}}'"
+            ),
+            &["AUDIENCE"],
+        ),
         Grant::new("authorization code", CONSENT, &CLIENT)
             .with("REFRESH_TOKEN", "of the last consent".to_owned())
             .answering(consented)
