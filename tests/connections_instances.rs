@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::connections_grants::consent;
 use crate::support::World;
+use crate::support::desk::Desk;
 use crate::support::function::scratch;
 use crate::support::peer::Peer;
 use crate::support::world::KEY;
@@ -101,6 +103,64 @@ async fn instances_renew_in_turn_and_never_use_a_refresh_token_twice() {
     drop((b, c, d));
     let last = instance(&peer, &fresh).await;
     assert_eq!(calls(&last, 1).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_made_by_consent_serves_functions_while_it_is_renewed_by_hand() {
+    let Some(peer) = Peer::start("oauth2", LIFETIME) else {
+        return;
+    };
+    let desk = Desk::new(peer.issuer());
+    let fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": "a secret of the tests only"});
+    let arguments = [
+        "connection",
+        "connect",
+        "jira-cloud",
+        "--id",
+        "work",
+        "--fields-stdin",
+        "--json",
+    ];
+    let ended = consent(desk.start(&arguments, &fields.to_string())).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.json()["account"], "Account avery", "{ended:?}");
+    let address = peer.issuer().trim_start_matches("http://");
+    let secrets = format!("file:{}", desk.folder.join("secrets.json").display());
+    let environment = [
+        ("HUSHGATE_SECRETS", secrets.as_str()),
+        ("HUSHGATE_CONNECTION", "work"),
+        ("PSEUDONYM_KEY", ""),
+    ];
+    // The keys of the deployment stand in the same store, under their own names.
+    let mut stored = desk.stored();
+    stored.insert("PSEUDONYM_KEY".to_owned(), KEY.to_owned());
+    desk.write("secrets.json", &json!(stored).to_string());
+    let (a, b) = tokio::join!(
+        World::of_before("jira-cloud", address, &environment),
+        World::of_before("jira-cloud", address, &environment)
+    );
+    let by_hand = async {
+        let mut failed = Vec::new();
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            let arguments = ["connection", "rotate", "work", "--json"];
+            let ended = tokio::task::block_in_place(|| desk.run(&arguments, ""));
+            // An exchange that is under way elsewhere is not waited for.
+            let busy = ended.text().contains("-busy\"");
+            if ended.code != Some(0) && !busy {
+                failed.push(ended.text());
+            }
+        }
+        failed
+    };
+    let failed = tokio::join!(calls(&a, 60), calls(&b, 60), by_hand);
+    assert_eq!(failed, (vec![], vec![], vec![]));
+    let events = peer.events().await;
+    assert_eq!(
+        (&events["revoked"], &events["refused"]),
+        (&json!(0), &json!([])),
+        "{events}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,12 +7,13 @@
 // Refresh tokens are for one use: the reuse of one revokes all that came of its consent. People sign in
 // with any name and password on the provider's own pages, on which they also consent.
 //
-//   /oauth/token, /oauth/authorize, /oauth/device, /oauth/revoke, /device   the protocols
+//   /oauth/token, /oauth/authorize (also /authorize), /oauth/device, /oauth/revoke, /device   the protocols
 //   POST /control/seed?client=ID   a refresh token as a consent gives it: {"refresh_token"}
 //   POST /control/lose?answers=N   the next N token requests are served, but their answers are lost
 //   GET  /control/events           {"granted": {GRANT: N}, "refused": [[CODE, TEXT]], "revoked": N}
 //   GET  /control/last             the parameters of the last token request
-//   any other path                 the API: the account, for a living access token; 401 for another
+//   GET  /oauth/token/accessible-resources, any other path
+//                                  the API: the account, for a living access token; 401 for another
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { createPublicKey, generateKeyPairSync, randomUUID, verify } from 'node:crypto';
@@ -43,7 +44,7 @@ const client = (client_id, grant_types, more = {}) => ({
   ...more,
 });
 const consented = {
-  redirect_uris: ['http://127.0.0.1/callback'],
+  redirect_uris: ['http://127.0.0.1/callback', 'http://localhost/callback'],
   response_types: ['code'],
   // Any port of this machine is a redirect for native applications (RFC 8252 section 7.3).
   application_type: 'native',
@@ -186,6 +187,8 @@ function start(issuer) {
   return provider;
 }
 
+// As the API of Atlassian has it, beside its token endpoint.
+const SITES = '/oauth/token/accessible-resources';
 const PROTOCOLS = /^\/(oauth|device|interaction|session|\.well-known|jwks|me)(\/|$)/;
 
 async function control(provider, url) {
@@ -198,18 +201,20 @@ async function control(provider, url) {
   return url.pathname === '/control/last' ? last : events;
 }
 
-async function api(provider, request) {
+async function api(provider, request, path) {
   const token = /^bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
   const found = await provider.AccessToken.find(token) ?? await provider.ClientCredentials.find(token);
   if (!found || found.isExpired) return [401, { error: 'invalid_token' }];
   const id = found.accountId ?? found.clientId;
-  return [200, { id, name: `Account ${id}`, email: `${id}@example.com` }];
+  const account = { id, name: `Account ${id}`, email: `${id}@example.com` };
+  return [200, path === SITES ? [account] : account];
 }
 
 let provider;
 const server = createServer(async (request, response) => {
+  if (request.url.startsWith('/authorize?')) request.url = `/oauth${request.url}`;
   const url = new URL(request.url, 'http://127.0.0.1');
-  if (PROTOCOLS.test(url.pathname)) {
+  if (PROTOCOLS.test(url.pathname) && url.pathname !== SITES) {
     if (url.pathname === '/oauth/token' && lost > 0) {
       lost -= 1;
       // The request is served to its end; what would be written goes nowhere.
@@ -222,7 +227,7 @@ const server = createServer(async (request, response) => {
   }
   const [status, body] = url.pathname.startsWith('/control/')
     ? [200, await control(provider, url)]
-    : await api(provider, request);
+    : await api(provider, request, url.pathname);
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
 });
