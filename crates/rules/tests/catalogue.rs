@@ -2,12 +2,7 @@
 //! query parameters and forwarded headers, but for listed and reasoned differences.
 //!
 //! The catalogue is a shared folder beside the repository; without it the comparison is skipped.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a failure is the test's failure, and what is skipped is said"
-)]
+#![expect(clippy::panic, reason = "a failure is the test's failure")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
