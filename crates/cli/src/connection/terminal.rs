@@ -12,6 +12,9 @@ use super::setup::Setup;
 use super::web::{Answers, Begun, Connected, Device, Flow, Input, InputKind};
 use crate::{print, prompt};
 
+/// How often a waiting command says so.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+
 /// How the terminal is used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
@@ -105,7 +108,7 @@ async fn enter_code(
         "Open this address on any device, sign in as an administrator and enter the code:\n\n  {place}\n  code: {}\n\nWaiting …",
         device.code
     ));
-    let entered = tokio::time::timeout(patience, setup.entered()).await;
+    let entered = tokio::time::timeout(patience, with_signs_of_life(setup.entered())).await;
     match entered {
         Ok(result) => result?,
         Err(_) => {
@@ -117,6 +120,21 @@ async fn enter_code(
     }
     print::note("The code was entered. Asking whether it works …");
     Ok(setup.granted().await?)
+}
+
+/// Says now and then that the command still waits.
+async fn with_signs_of_life<T>(waited_for: impl Future<Output = T>) -> T {
+    let start = tokio::time::Instant::now();
+    let mut signs = tokio::time::interval_at(start + SIGN_OF_LIFE, SIGN_OF_LIFE);
+    let mut waited_for = std::pin::pin!(waited_for);
+    loop {
+        tokio::select! {
+            result = &mut waited_for => return result,
+            _ = signs.tick() => {
+                print::note(&format!("… still waiting, for {} s now", start.elapsed().as_secs()));
+            }
+        }
+    }
 }
 
 /// Asks for everything that was not given.
