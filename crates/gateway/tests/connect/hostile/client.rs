@@ -7,7 +7,7 @@ use std::time::Duration;
 use hushgate_gateway::connect::consent::{
     Consent, ConsentFault, Device, Obtained, Pending, Polled,
 };
-use hushgate_gateway::connect::{Connector, ConnectorParts, Source};
+use hushgate_gateway::connect::{CheckFault, Connector, ConnectorParts, Revoked, Source};
 use hushgate_gateway::egress::Egress;
 use hushgate_gateway::ports::{MemoryStore, SecretStore as _};
 use hushgate_gateway::refusal::Refusal;
@@ -33,6 +33,10 @@ pub(crate) enum Kind {
     Temporary,
     /// The exchange of the verifier of OAuth 1.0a.
     Verifier,
+    /// The look at the account.
+    Validation,
+    /// The end of the connection.
+    Revocation,
 }
 
 /// Cause, code and all texts of a failure.
@@ -60,16 +64,23 @@ impl Kind {
         let passing = matches!(refused.code, "connect-network" | "connect-unavailable");
         match self {
             Self::Exchange => refused,
-            Self::DeviceCode if passing => Refused {
-                cause: "",
-                code: "asks again",
-                pause: 0,
-            },
+            Self::DeviceCode if passing => Refused::new("", "asks again"),
+            Self::Validation | Self::Revocation if refused.code == "connect-unavailable" => {
+                Refused::new("", "check-unavailable")
+            }
+            Self::Validation | Self::Revocation if refused.code == "connect-rejected" => {
+                Refused::new("", "check-refused")
+            }
             _ => Refused {
                 pause: 0,
                 ..refused
             },
         }
+    }
+
+    /// Whether a connector asks, and not a consent.
+    fn connects(self) -> bool {
+        matches!(self, Self::Exchange | Self::Validation | Self::Revocation)
     }
 }
 
@@ -100,8 +111,9 @@ impl Client {
             setup.into_parts()
         };
         let (source, first) = parts();
-        let connector =
-            (kind == Kind::Exchange).then(|| Connector::new(source.clone(), first).unwrap());
+        let connector = kind
+            .connects()
+            .then(|| Connector::new(source.clone(), first).unwrap());
         Self {
             kind,
             source,
@@ -117,6 +129,15 @@ impl Client {
     pub(super) async fn attempt(&self) -> Result<String, Told> {
         let obtained = match self.kind {
             Kind::Exchange => return self.credential().await,
+            Kind::Validation => {
+                let validated = self.connector().validate(None).await?;
+                assert!(validated.asked);
+                return Ok(good_header());
+            }
+            Kind::Revocation => {
+                assert_eq!(self.connector().revoke().await?, Revoked::AtVendor);
+                return Ok(good_header());
+            }
             Kind::DeviceBegin => return self.device().await.map(|_| good_header()),
             Kind::Temporary => {
                 let (_, url) = self.begin().await?;
@@ -146,8 +167,11 @@ impl Client {
     }
 
     async fn credential(&self) -> Result<String, Told> {
-        let connector = self.connector.as_ref().unwrap();
-        Ok(bearer(&connector.credential(self.user).await?))
+        Ok(bearer(&self.connector().credential(self.user).await?))
+    }
+
+    fn connector(&self) -> &Connector {
+        self.connector.as_ref().unwrap()
     }
 
     async fn begin(&self) -> Result<(Pending, reqwest::Url), Told> {
@@ -201,6 +225,18 @@ impl From<ConsentFault> for Told {
                 text,
             },
         }
+    }
+}
+
+impl From<CheckFault> for Told {
+    fn from(fault: CheckFault) -> Self {
+        let code = fault.code().to_owned();
+        let text = format!("{fault} {fault:?}");
+        let cause = match fault {
+            CheckFault::Connect(fault) => Refusal::from(fault).cause().code(),
+            _ => "",
+        };
+        Self { cause, code, text }
     }
 }
 

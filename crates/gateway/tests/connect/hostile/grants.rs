@@ -136,6 +136,12 @@ const THREE_LEGS: &str = "type: oauth1, request_token_url: 'https://login.peer.e
 const LOGIN: &str = "type: pwd, token_url: 'https://login.peer.example/token', answer: {access_token: token}, \
     body: {json: {user: '{{USER_NAME}}', password: '{{PASSWORD}}'}}";
 
+const VALIDATE: &str = "type: apiKey, send: {in: header, name: x-key, value: '{{API_KEY}}'}, \
+    validate: {path: /me, success: {member: id}}, validate_error: [error_description, /error/message], profile: {account_name: name}";
+const REVOKE: &str = oauth2!(
+    "grant: refresh_token, client_auth: body, revoke: {url: 'https://login.peer.example/revoke'}"
+);
+
 const ENTRA: &[(&str, &str)] = &[("TENANT_ID", "tenant"), ("CLIENT_ID", "app")];
 const ENTRA_BY_CERTIFICATE: &[(&str, &str)] = &[
     ("TENANT_ID", "tenant"),
@@ -249,5 +255,11 @@ pub(crate) fn all() -> Vec<Grant> {
             .with("TOKEN_SECRET", "of the last consent".to_owned())
             .answering(Shape::Oauth1)
             .spoiling(Kind::Verifier),
+        Grant::new("validation", VALIDATE, &["API_KEY"])
+            .answering(Shape::Account)
+            .spoiling(Kind::Validation),
+        Grant::new("revocation", REVOKE, &REFRESH)
+            .answering(Shape::Anything)
+            .spoiling(Kind::Revocation),
     ]
 }

@@ -39,6 +39,13 @@ pub(crate) struct Refused {
     pub(crate) pause: u64,
 }
 
+impl Refused {
+    pub(super) fn new(cause: &'static str, code: &'static str) -> Self {
+        let pause = 0;
+        Self { cause, code, pause }
+    }
+}
+
 /// What a good answer looks like.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
@@ -48,6 +55,10 @@ pub(crate) enum Shape {
     Device,
     /// Credentials of OAuth 1.0a, form-encoded (RFC 5849 section 2).
     Oauth1,
+    /// An account with an `id`.
+    Account,
+    /// Whatever has a status of success (RFC 7009 section 2.2).
+    Anything,
 }
 
 /// Names in a token answer.
@@ -103,6 +114,8 @@ impl Shape {
             Self::Token(names) => names.with_lifetime("3600"),
             Self::Device => consents::device(""),
             Self::Oauth1 => consents::credentials(""),
+            Self::Account => json(r#"{"id":1,"name":"Peer"}"#),
+            Self::Anything => reply("200 OK", "text/plain", ""),
         }
     }
 }
@@ -158,6 +171,8 @@ pub(crate) fn of(shape: &Shape, elsewhere: &str) -> Vec<Scenario> {
         .concat(),
         Shape::Device => [not_json(), consents::wrong_device()].concat(),
         Shape::Oauth1 => consents::wrong_credentials(),
+        Shape::Account => wrong_account(),
+        Shape::Anything => any_success(),
     };
     [
         interrupted(),
@@ -202,9 +217,44 @@ fn interrupted() -> Vec<Scenario> {
 }
 
 fn not_json() -> Vec<Scenario> {
+    let (cause, code) = ("source-error", "connect-answer-invalid");
+    [refused(cause, code, 0, no_json()), coded()].concat()
+}
+
+fn coded() -> Vec<Scenario> {
+    let coded = reply_with("200 OK", "content-encoding: compress\r\n", MARK);
+    let rows = vec![("an unknown coding", coded)];
+    refused("source-error", "connect-answer-invalid", 0, rows)
+}
+
+/// An account is shown by what it is declared by; names are cleaned elsewhere.
+fn wrong_account() -> Vec<Scenario> {
+    let mut rows = no_json();
+    rows.push((
+        "a null as member",
+        json(r#"{"id":null,"name":"do-not-show"}"#),
+    ));
+    let taken = taken(vec![
+        (
+            "an id beside rubbish",
+            json(r#"{"id":[],"name":{"do-not-show":1}}"#),
+        ),
+        (
+            "an id said to be a page",
+            reply("200 OK", "text/html", r#"{"id":1}"#),
+        ),
+    ]);
+    [refused("", "check-not-success", 0, rows), coded(), taken].concat()
+}
+
+fn any_success() -> Vec<Scenario> {
+    [taken(no_json()), coded()].concat()
+}
+
+fn no_json() -> Vec<(&'static str, Action)> {
     let page = format!("<html>{MARK}</html>");
     let encoded = "access_token=do-not-show&token=do-not-show";
-    let rows = vec![
+    vec![
         ("a page with 200", reply("200 OK", "text/html", &page)),
         (
             "a page said to be JSON",
@@ -242,12 +292,7 @@ fn not_json() -> Vec<Scenario> {
             "a form-encoded answer",
             reply("200 OK", "application/x-www-form-urlencoded", encoded),
         ),
-        (
-            "an unknown coding",
-            reply_with("200 OK", "content-encoding: compress\r\n", MARK),
-        ),
-    ];
-    refused("source-error", "connect-answer-invalid", 0, rows)
+    ]
 }
 
 fn wrong_members(names: &Names) -> Vec<Scenario> {
