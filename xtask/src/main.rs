@@ -4,6 +4,7 @@ mod bench;
 mod chore;
 mod generate;
 mod prerequisites;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Chore {
     Ci,
     /// Prints the figures of docs/performance.md
     Bench(bench::Options),
+    /// Plays the life cycle of shared tokens in a million simulated schedules
+    Simulate(simulate::Options),
     /// Rewrites generated files: function list, reference pages
     Gen {
         /// Changes nothing; fails when a file is out of date
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Ci => test::ci(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Simulate(options) => simulate::run(&options),
         Chore::Gen { check } => generate::run(check),
     };
     match done {

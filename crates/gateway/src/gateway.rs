@@ -102,6 +102,12 @@ impl Gateway {
         });
     }
 
+    /// Ends when no exchange for a credential is under way and what one gave is saved: whoever stops the
+    /// process waits for this, or a new refresh token may be lost with it.
+    pub async fn quiet(&self) {
+        self.connector.quiet().await;
+    }
+
     /// Answers one request: a reply in every case, and one line in the log.
     ///
     /// Dropping the future ends the call to the source; the log line then says that the caller went away.

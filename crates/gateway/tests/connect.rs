@@ -45,5 +45,7 @@ mod seed_fields;
 mod server;
 #[path = "connect/setup.rs"]
 mod setup;
+#[path = "connect/shared.rs"]
+mod shared;
 #[path = "connect/wire.rs"]
 mod wire;

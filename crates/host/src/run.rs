@@ -95,7 +95,13 @@ impl Prepared {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
         self.gateway.warm();
         tracing::info!(address = %self.listener.local_addr()?, source = self.gateway.source(), "ready");
+        let gateway = Arc::clone(&self.gateway);
         server::serve(self.listener, self.gateway, self.limits, stop).await?;
+        // An exchange under way may hold the only copy of a new refresh token.
+        let saved = tokio::time::timeout(self.limits.drain, gateway.quiet()).await;
+        if saved.is_err() {
+            tracing::warn!("stopped while a credential was being obtained or saved");
+        }
         tracing::info!("stopped");
         Ok(())
     }

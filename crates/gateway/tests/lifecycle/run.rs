@@ -208,10 +208,11 @@ impl Run {
         let interrupted = told.iter().any(|t| is(t, "connect-rotation-interrupted"));
         let outdated = restored && told.iter().any(|t| is(t, "connect-refresh-token-stale"));
         let known = told.iter().all(|t| {
-            is(t, "connect-rotation-interrupted")
-                || restored && is(t, "connect-refresh-token-stale")
+            // All ask at once, and to find the old token out takes the lock.
+            let told_or_waiting = is(t, "connect-refresh-token-stale") || is(t, "connect-busy");
+            is(t, "connect-rotation-interrupted") || restored && told_or_waiting
         });
-        if !(lost && known) {
+        if !(lost && known && (interrupted || outdated)) {
             lock(&self.shared).violated(|| {
                 let state = if lost { "lost" } else { "alive" };
                 format!("the connection does not work again; its refresh token is {state}, the instances say {told:?}")
