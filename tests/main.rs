@@ -14,6 +14,7 @@ mod support;
 mod access_oidc;
 mod answers;
 mod causes;
+mod chores;
 mod command;
 mod connection;
 mod connections_grants;
