@@ -20,6 +20,7 @@ mod connection;
 mod connections_grants;
 mod connections_instances;
 mod connections_life;
+mod connections_shared;
 mod control;
 mod documents;
 mod dying;

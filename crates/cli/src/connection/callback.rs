@@ -1,7 +1,6 @@
 //! Listening on this machine for the browser that comes back from a vendor's consent.
 
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +13,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::failure::Failure;
-use super::web::Flow;
+use super::web::{Flow, Listeners};
 
 /// The time for a request's head to arrive.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -30,7 +28,7 @@ const STRANGER: &str = "This answer belongs to no consent that is under way here
 
 /// A listener at the declared redirect address.
 pub(super) struct Callback {
-    listener: TcpListener,
+    listeners: Listeners,
     redirect: String,
     path: String,
     hosts: [String; 2],
@@ -43,20 +41,23 @@ impl Callback {
     /// When the port can't be had.
     pub(super) async fn listen(declared: &Redirect, port: u16) -> Result<Self, Failure> {
         let wanted = declared.port.unwrap_or(port);
-        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await;
-        let address = bound.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
-        let (port, listener) = address.map_err(|e| {
+        let bound = Listeners::bind(wanted, declared.host == "localhost").await;
+        let address = bound.and_then(|listeners| Ok((listeners.port()?, listeners)));
+        let (port, listeners) = address.map_err(|e| {
             Failure::new(
                 "callback-port",
                 format!(
-                    "can't listen on port {wanted} of 127.0.0.1, where the vendor returns to: {}",
+                    "can't listen on port {wanted} of this machine, where the vendor returns to: {}",
                     e.kind()
                 ),
             )
-            .next("end what listens there, or give another registered address with `--port`")
+            .next(match declared.port {
+                Some(_) => "end what listens there: the vendor returns to this port only",
+                None => "end what listens there, or choose another port with `--port`",
+            })
         })?;
         Ok(Self {
-            listener,
+            listeners,
             redirect: declared.with_port(port),
             path: declared.path.clone(),
             hosts: [format!("127.0.0.1:{port}"), format!("localhost:{port}")],
@@ -84,9 +85,11 @@ impl Callback {
                     }
                     None => continue,
                 },
-                accepted = self.listener.accept() => accepted,
+                accepted = self.listeners.accept() => accepted,
             };
-            let (Ok((stream, _)), Ok(permit)) = (accepted, permit.await) else {
+            let (Ok(stream), Ok(permit)) = (accepted, permit.await) else {
+                // Out of descriptors, most likely; wait for some to be closed.
+                tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             };
             let (flow, sender) = (Arc::clone(&flow), sender.clone());

@@ -170,9 +170,22 @@ fn served(
 }
 
 async fn drive(setup: Arc<Setup>, common: &Common) -> Result<(), Failure> {
-    let answers = common.given.answers(&setup)?;
+    let connected = set_up(&setup, common).await.map_err(|mut failure| {
+        if let Some(name) = setup.used_up() {
+            failure.message += "; `";
+            failure.message += &name;
+            failure.message += "` was exchanged meanwhile and its successor is not kept, so it is used up: have a new one made before you try again";
+        }
+        failure
+    })?;
+    report(&setup, &connected, common.json);
+    Ok(())
+}
+
+async fn set_up(setup: &Arc<Setup>, common: &Common) -> Result<Connected, Failure> {
+    let answers = common.given.answers(setup)?;
     let patience = Duration::from_secs(common.wait * 60);
-    let connected = if common.web {
+    if common.web {
         if !answers.is_empty() {
             return Err(Failure::usage(
                 "web-and-fields",
@@ -180,17 +193,15 @@ async fn drive(setup: Arc<Setup>, common: &Common) -> Result<(), Failure> {
             )
             .next("leave `--field`, `--field-file` and `--fields-stdin` out"));
         }
-        in_browser(&setup, common.port, patience).await?
+        in_browser(setup, common.port, patience).await
     } else {
         let manner = Manner {
             asks: !common.no_input && !common.given.reads_stdin() && prompt::is_possible(),
             port: common.port,
             patience,
         };
-        terminal::run(Arc::clone(&setup), answers, manner).await?
-    };
-    report(&setup, &connected, common.json);
-    Ok(())
+        terminal::run(Arc::clone(setup), answers, manner).await
+    }
 }
 
 async fn in_browser(

@@ -26,6 +26,8 @@ pub(super) struct Draft {
     /// The chosen client authentication.
     pub client_auth: Option<ClientAuthKind>,
     names: Vec<String>,
+    /// The entry with the refresh token, and the one that was entered.
+    refresh: Option<(String, Secret)>,
 }
 
 impl Draft {
@@ -97,7 +99,14 @@ impl Draft {
         if source.auth.exchange.is_some() && !names.iter().any(|name| name == JOURNAL) {
             names.push(JOURNAL.to_owned());
         }
+        let living = source.auth.exchange.as_ref();
+        let living = living.filter(|e| e.grant.refreshes() && !consent);
+        let refresh = living.and_then(|exchange| {
+            let name = &exchange.refresh_token;
+            Some((name.clone(), value(name)?.clone()))
+        });
         Ok(Self {
+            refresh,
             store: Arc::new(MemoryStore::new(entries)),
             settings,
             target_host,
@@ -112,6 +121,13 @@ impl Draft {
             // Memory can always be written.
             let _ = self.store.write(&name, value).await;
         }
+    }
+
+    /// The name of the refresh token that was entered, it, and what an exchange gave in its place.
+    pub(super) async fn successor(&self) -> Option<(&str, &Secret, Secret)> {
+        let (name, entered) = self.refresh.as_ref()?;
+        let now = self.store.read(name).await.ok().flatten()?;
+        (now.reveal() != entered.reveal()).then_some((name, entered, now))
     }
 
     /// All entries as they are now, and those that are gone.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hushgate_gateway::ports::{Locked, StoreError};
+use hushgate_gateway::ports::{Locked, Random as _, StoreError, SystemRandom};
 use hushgate_host::store::entry;
 
 use super::failure::Failure;
@@ -30,7 +30,8 @@ impl<'p> RenewalLock<'p> {
     /// When the lock can't be had in time, or the store fails.
     pub(super) async fn take(place: &'p Place, id: &str) -> Result<Self, Failure> {
         let name = entry(id, NAME);
-        let owner = format!("hushgate connection {}", std::process::id());
+        // Not the process's id: commands in two containers often have the same.
+        let owner = format!("hushgate connection {:032x}", SystemRandom.number());
         let start = tokio::time::Instant::now();
         loop {
             match place.store.lock(&name, &owner, HELD).await {

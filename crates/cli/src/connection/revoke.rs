@@ -1,7 +1,8 @@
 //! `hushgate connection revoke`: a connection is given up, at the vendor and here.
 
 use clap::Args;
-use hushgate_gateway::connect::Revoked;
+use hushgate_gateway::connect::source::{Revoke as Declared, RevokedToken};
+use hushgate_gateway::connect::{Connector, Revoked, Source};
 use hushgate_host::connection::Record;
 use serde_json::json;
 
@@ -38,13 +39,15 @@ pub(super) async fn revoke(options: &Revoke) -> Result<(), Failure> {
     confirm(options, &record)?;
     let mut at_vendor = "kept";
     let mut note = None;
-    if !options.keep_remote {
+    let lock = if options.keep_remote {
+        RenewalLock::take(&place, id).await?
+    } else {
         let named = options.one.source.as_deref();
         let source = main_source(&place, &record, named)?;
         let connector = connector(&place, &record, &source)?;
-        let revoked = connector.revoke().await;
-        connector.quiet().await;
-        match revoked.map_err(|fault| not_revoked(Failure::from(fault), id))? {
+        let ended = end(&place, id, &connector).await;
+        let (lock, revoked) = ended.map_err(|failure| not_revoked(failure, id))?;
+        match revoked {
             Revoked::NotDeclared => {
                 at_vendor = "not possible";
                 note = Some(format!(
@@ -54,8 +57,8 @@ pub(super) async fn revoke(options: &Revoke) -> Result<(), Failure> {
             }
             Revoked::AtVendor => at_vendor = "revoked",
         }
-    }
-    let lock = RenewalLock::take(&place, id).await?;
+        lock
+    };
     let forgotten = place.store.forget(id).await;
     // Its entries include the lock, so there is nothing to give back any more.
     if forgotten.is_err() {
@@ -76,6 +79,37 @@ pub(super) async fn revoke(options: &Revoke) -> Result<(), Failure> {
         print::line(&note);
     }
     Ok(())
+}
+
+/// Ends the connection at the vendor, under the lock of renewals: what a function is given in this
+/// moment would be a token that nobody ends.
+async fn end<'p>(
+    place: &'p Place,
+    id: &str,
+    connector: &Connector,
+) -> Result<(RenewalLock<'p>, Revoked), Failure> {
+    if sends_access_token(connector.source()) {
+        // Before the lock, which an exchange needs itself.
+        let had = connector.credential(None).await;
+        connector.quiet().await;
+        had?;
+    }
+    let lock = RenewalLock::take(place, id).await?;
+    match connector.revoke().await {
+        Ok(revoked) => Ok((lock, revoked)),
+        Err(fault) => {
+            lock.give_back().await;
+            Err(fault.into())
+        }
+    }
+}
+
+fn sends_access_token(source: &Source) -> bool {
+    match &source.auth.account.revoke {
+        None => false,
+        Some(Declared::Rfc7009 { token, .. }) => *token == RevokedToken::Access,
+        Some(Declared::Call(_)) => true,
+    }
 }
 
 fn not_revoked(mut failure: Failure, id: &str) -> Failure {

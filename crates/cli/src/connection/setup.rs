@@ -49,6 +49,15 @@ pub struct Setup {
     known: BTreeMap<String, Secret>,
     under_way: tokio::sync::Mutex<Option<(consent::UnderWay, Draft)>>,
     recognizer: std::sync::Mutex<Option<Recognizer>>,
+    /// What an attempt that failed left behind.
+    left: std::sync::Mutex<Option<Left>>,
+}
+
+/// A refresh token that was entered and is used up, and the one that came for it and is not kept.
+struct Left {
+    name: String,
+    entered: Secret,
+    newest: Secret,
 }
 
 impl Setup {
@@ -76,6 +85,7 @@ impl Setup {
             known,
             under_way: tokio::sync::Mutex::default(),
             recognizer: std::sync::Mutex::default(),
+            left: std::sync::Mutex::default(),
         })
     }
 
@@ -288,10 +298,47 @@ impl Setup {
     }
 
     async fn finish(&self, draft: Draft) -> Result<Connected, Problem> {
+        let done = self.check_and_keep(&draft).await;
+        if done.is_ok() {
+            *locked(&self.left) = None;
+        } else if let Some((name, entered, newest)) = draft.successor().await {
+            let mut left = locked(&self.left);
+            // An attempt with a successor goes on for what was entered first.
+            let first = left.take();
+            let first = first.filter(|l| l.newest.reveal() == entered.reveal());
+            let entered = first.map_or_else(|| entered.clone(), |l| l.entered);
+            *left = Some(Left {
+                name: name.to_owned(),
+                entered,
+                newest,
+            });
+        }
+        done
+    }
+
+    async fn check_and_keep(&self, draft: &Draft) -> Result<Connected, Problem> {
         let checked =
-            check::check(&self.place, &self.sources, &draft, self.act_for.as_deref()).await?;
-        self.keep(&draft, &checked).await?;
+            check::check(&self.place, &self.sources, draft, self.act_for.as_deref()).await?;
+        self.keep(draft, &checked).await?;
         Ok(checked.connected)
+    }
+
+    /// The answers of another attempt: a refresh token that the last one used up gives way to its
+    /// successor, so that it is not used twice.
+    fn newest(&self, answers: &Answers) -> Answers {
+        let mut answers = answers.clone();
+        if let Some(left) = locked(&self.left).as_ref()
+            && let Some(given) = answers.get_mut(&left.name)
+            && given.reveal() == left.entered.reveal()
+        {
+            given.clone_from(&left.newest);
+        }
+        answers
+    }
+
+    /// The name of a refresh token that was entered and is used up, when nothing came of it.
+    pub fn used_up(&self) -> Option<String> {
+        locked(&self.left).as_ref().map(|left| left.name.clone())
     }
 
     /// Keeps everything at once.
@@ -429,7 +476,7 @@ impl Flow for Setup {
     ) -> Doing<'a, Result<Begun, Problem>> {
         Box::pin(async move {
             let asks = self.asks_consent(answers);
-            let draft = Draft::new(self.main(), &self.known, answers, asks)?;
+            let draft = Draft::new(self.main(), &self.known, &self.newest(answers), asks)?;
             if !asks {
                 return Ok(Begun::Connected(self.finish(draft).await?));
             }

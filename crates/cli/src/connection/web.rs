@@ -35,7 +35,7 @@ pub use flow::{
 use guard::Place;
 use keys::Key;
 use routes::{Limits, Site};
-use server::Listeners;
+pub(super) use server::Listeners;
 use session::{End, Session};
 
 /// How long the last page's style sheet may take to be fetched.

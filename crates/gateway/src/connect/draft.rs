@@ -34,14 +34,25 @@ pub(super) fn address(
     parts: &ConnectorParts,
     origin: &Url,
 ) -> Result<Url, ConnectFault> {
+    address_of(template, |name| values.get(name), parts, origin)
+}
+
+/// The same for values that are no fields only, such as a token.
+pub(super) fn address_of<'v>(
+    template: &Template,
+    mut value: impl FnMut(&str) -> Option<&'v str>,
+    parts: &ConnectorParts,
+    origin: &'v Url,
+) -> Result<Url, ConnectFault> {
     let host = origin
         .as_str()
         .split_once("://")
         .map_or("", |(_, rest)| rest.trim_end_matches('/'));
     let filled = template.fill(Place::UrlComponent, |name| match name {
         "host" => Some(host),
-        name => values.get(name),
+        name => value(name),
     })?;
+    let filled = Zeroizing::new(filled);
     let mut url = Url::parse(&filled).map_err(|_| ConnectFault::Internal)?;
     let local = match &parts.token_origin {
         Some(origin) => Some(origin),

@@ -175,8 +175,8 @@ pub fn foresee(auth: &Auth, facts: &Facts) -> Vec<Foreseen> {
 
 impl Connector {
     /// The ends that are foreseen for this connection, the next one first. `authorized` is when the
-    /// account consented or the key was given, `used` when the refresh token was used last,
-    /// if somebody knows better than the journal in the store.
+    /// account consented or the key was given, `used` when somebody saw it used last; the journal in
+    /// the store may know of a later use.
     ///
     /// # Errors
     /// When the store can't be read or the configuration is wrong.
@@ -190,10 +190,8 @@ impl Connector {
             Some(exchange) => Some(chosen_client_auth(exchange, &parts.settings)?),
             None => None,
         };
-        let used = match used {
-            None => last_use(parts.store.as_ref()).await,
-            known => known,
-        };
+        // Functions use it more often than somebody looks at it.
+        let used = used.max(last_use(parts.store.as_ref()).await);
         let mut fields = BTreeMap::new();
         for name in auth.forecast.certificate.iter().chain(&auth.forecast.ends) {
             let field = auth.fields.iter().find(|f| f.name == *name);

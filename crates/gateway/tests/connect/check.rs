@@ -255,6 +255,21 @@ async fn a_vendors_own_call_revokes_with_the_credential_on_it() {
 }
 
 #[tokio::test]
+async fn a_vendors_own_address_may_hold_the_token_as_one_component() {
+    let start = GARDEN.find("  revoke:").unwrap();
+    let end = GARDEN.find("  fields:").unwrap();
+    let own = "  revoke:\n    kind: call\n    method: POST\n    url: \"https://login.pagegarden.example/end/{{access_token}}/{{TEAM}}?t={{refresh_token}}\"\n";
+    let yaml = format!("{}{own}{}", &GARDEN[..start], &GARDEN[end..]);
+    let token = json(r#"{"access_token":"a/../b?c","expires_in":3600}"#);
+    let case = case(&yaml, vec![token, json("{}")]).await;
+    assert_eq!(case.connector.revoke().await.unwrap(), Revoked::AtVendor);
+    assert_eq!(
+        case.server.requests()[1].line,
+        "POST /end/a%2F..%2Fb%3Fc/a%20b%2Fc?t=do-not-show-refresh HTTP/1.1"
+    );
+}
+
+#[tokio::test]
 async fn a_key_is_looked_at_with_the_key_on_the_call() {
     let yaml = "id: k\nname: K\ndocs: https://k.example\nhost: api.k.example\nauth:\n  type: apiKey\n  send:\n    - {in: header, name: x-api-key, value: \"{{CLIENT_SECRET}}\"}\n    - {in: query, name: team, value: \"{{TEAM}}\"}\n  validate: {path: /me}\n  profile: {account_name: name}\n  fields:\n    - {name: CLIENT_SECRET, label: K}\n    - {name: TEAM, label: T}\n";
     let case = case(yaml, vec![json(r#"{"name":"Acme"}"#)]).await;

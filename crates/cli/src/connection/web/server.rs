@@ -23,7 +23,7 @@ const HEAD: usize = 16 << 10;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// Where connections come in.
-pub(super) struct Listeners {
+pub(in crate::connection) struct Listeners {
     v4: TcpListener,
     v6: Option<TcpListener>,
 }
@@ -34,7 +34,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When the port can't be had.
-    pub(super) async fn bind(port: u16, localhost: bool) -> io::Result<Self> {
+    pub(in crate::connection) async fn bind(port: u16, localhost: bool) -> io::Result<Self> {
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let v6 = if localhost {
             let port = v4.local_addr()?.port();
@@ -53,11 +53,15 @@ impl Listeners {
     ///
     /// # Errors
     /// When the system does not tell it.
-    pub(super) fn port(&self) -> io::Result<u16> {
+    pub(in crate::connection) fn port(&self) -> io::Result<u16> {
         self.v4.local_addr().map(|address| address.port())
     }
 
-    async fn accept(&self) -> io::Result<TcpStream> {
+    /// The next connection to any of them.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub(in crate::connection) async fn accept(&self) -> io::Result<TcpStream> {
         let v6 = async {
             match &self.v6 {
                 Some(listener) => listener.accept().await,

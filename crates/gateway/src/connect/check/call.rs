@@ -113,7 +113,7 @@ impl<'c> Check<'c> {
     }
 
     fn url<'v>(
-        &self,
+        &'v self,
         target: &Target,
         value: impl FnMut(&str) -> Option<&'v str>,
     ) -> Result<Url, ConnectFault> {
@@ -126,7 +126,7 @@ impl<'c> Check<'c> {
                 Ok(url)
             }
             Target::Url(template) => {
-                draft::address(template, &self.values, self.connector.parts(), origin)
+                draft::address_of(template, value, self.connector.parts(), origin)
             }
         }
     }

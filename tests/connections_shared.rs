@@ -1,0 +1,228 @@
+//! A connection that several use at once: sources of one family, and functions while it is ended.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use hushgate_cli::sample::{LoopbackServer, Response};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::connections_grants::{SECRET, connect, oauth2};
+use crate::support::desk::Desk;
+use crate::support::peer::Peer;
+
+/// Families of shipped sources: the first, those it serves beside, and its fields without the key.
+fn families() -> [(&'static str, &'static str, Value); 3] {
+    let entra = "azure-ad,msft-copilot,msft-entra-id,msft-onedrive,msft-teams,outlook-mail";
+    [
+        (
+            "gcal",
+            "gmail,gdrive,gdirectory,google-chat,google-meet,gemini-in-workspace-apps",
+            json!({}),
+        ),
+        (
+            "outlook-cal",
+            entra,
+            json!({"TENANT_ID": "contoso.example", "CLIENT_ID": "11111111-2222-3333-4444-555555555555",
+                "CREDENTIALS_FLOW": "body", "CLIENT_SECRET": "client-secret-of-the-tests"}),
+        ),
+        (
+            "github",
+            "github-copilot,github-non-enterprise",
+            json!({"CLIENT_ID": "app-of-the-tests", "INSTALLATION_ID": "4711"}),
+        ),
+    ]
+}
+
+/// Every vendor: a token for whoever asks, and an answer to every call; what was called is written down.
+async fn vendor(calls: &Arc<Mutex<Vec<String>>>) -> LoopbackServer {
+    let calls = Arc::clone(calls);
+    LoopbackServer::start(move |request| {
+        let asks = request.method() == Method::POST;
+        let token = json!({"access_token": "token-of-the-tests", "token": "token-of-the-tests",
+            "expires_in": 3600, "expires_at": "2030-01-01T00:00:00Z"});
+        let body = if asks { token } else { json!({}) };
+        let path = request.uri().path().to_owned();
+        calls.lock().expect("the calls").push(path);
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        let json = http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert("content-type", json);
+        response
+    })
+    .await
+    .expect("a vendor")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_account_serves_all_shipped_sources_of_its_family() {
+    let Some(peer) = Peer::start("oauth2", &[]) else {
+        return;
+    };
+    let key = peer.told("private_key");
+    for (main, others, mut fields) in families() {
+        let calls = Arc::default();
+        let vendor = vendor(&calls).await;
+        let desk = Desk::new(&vendor.url());
+        match main {
+            "gcal" => {
+                fields["SERVICE_ACCOUNT_KEY"] = json!({
+                    "type": "service_account", "private_key": key, "private_key_id": "1",
+                    "client_email": "reader@project.example", "client_id": "1",
+                })
+                .to_string()
+                .into();
+            }
+            "github" => fields["PRIVATE_KEY"] = key.into(),
+            _ => {}
+        }
+        let arguments = [
+            "connection",
+            "connect",
+            main,
+            "--serves",
+            others,
+            "--act-for",
+            "admin@example.com",
+            "--fields-stdin",
+            "--json",
+        ];
+        let ended = desk.run(&arguments, &fields.to_string());
+        assert_eq!(ended.code, Some(0), "{main}: {ended:?}");
+        let mut all = vec![main];
+        all.extend(others.split(','));
+        assert_eq!(ended.json()["serves"], json!(all), "{ended:?}");
+        // One set of secrets, under one id.
+        let ids: Vec<_> = desk.stored().into_keys().collect();
+        let prefix = format!("connections/{main}/");
+        assert!(ids.iter().all(|name| name.starts_with(&prefix)), "{ids:?}");
+        // The vendor was asked for each.
+        let asked = calls.lock().expect("the calls").clone();
+        assert!(asked.len() > all.len(), "{main}: {asked:?}");
+        // A source of another family has no part in it.
+        let before = desk.files();
+        let more = [
+            "connection",
+            "reconnect",
+            main,
+            "--serves",
+            "zoom",
+            "--json",
+        ];
+        let refused = desk.run(&[&more[..], &["--fields-stdin"]].concat(), "{}");
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert_eq!(refused.json()["error"]["code"], "connection-family");
+        assert_eq!(desk.files(), before);
+    }
+}
+
+const REVOKE: &str = "revoke: {url: 'https://login.peer.example/oauth/revoke'}";
+
+/// Writes entries into the desk's store as another process does.
+fn put(desk: &Desk, entries: &[(&str, String)]) {
+    let mut stored = desk.stored();
+    for (name, value) in entries {
+        stored.insert(format!("connections/peer/{name}"), value.clone());
+    }
+    desk.write("new.json", &json!(stored).to_string());
+    let moved = std::fs::rename(
+        desk.folder.join("new.json"),
+        desk.folder.join("secrets.json"),
+    );
+    moved.expect("it takes the store's place");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_renewed_while_it_is_ended_ends_with_its_newest_token() {
+    let Some(peer) = Peer::start("oauth2", &[]) else {
+        return;
+    };
+    let (desk, function) = (Desk::new(peer.issuer()), Desk::new(peer.issuer()));
+    let auth = oauth2(&format!(
+        "grant: refresh_token; client_auth: body; {REVOKE}"
+    ));
+    let fields =
+        |token: &str| json!({"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": token});
+    let ended = connect(&desk, &auth, &fields(&peer.seed("app").await)).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    // A function holds the lock of renewals for some seconds.
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a time");
+    let until = (now + Duration::from_secs(4)).as_millis();
+    put(
+        &desk,
+        &[("OAUTH_REFRESH_TOKEN", format!("{until} a-function"))],
+    );
+    let arguments = [
+        "connection",
+        "revoke",
+        "peer",
+        "--source",
+        "source.yaml",
+        "--yes",
+        "--json",
+    ];
+    let revoking = desk.start(&arguments, "");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let old = desk.stored()["connections/peer/REFRESH_TOKEN"].clone();
+    let renewed = connect(&function, &auth, &fields(&old)).end();
+    assert_eq!(
+        renewed.code,
+        Some(0),
+        "revoked under the function: {renewed:?}"
+    );
+    let new = function.stored()["connections/peer/REFRESH_TOKEN"].clone();
+    put(&desk, &[("REFRESH_TOKEN", new.clone())]);
+    let ended = tokio::task::block_in_place(|| revoking.end());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.json()["at_vendor"], "revoked");
+    assert_eq!(desk.stored().len(), 0);
+    // The newest token is dead, too.
+    let stranger = Desk::new(peer.issuer());
+    let again = connect(&stranger, &auth, &fields(&new)).end();
+    assert_eq!(
+        again.json()["error"]["code"],
+        "connect-rejected",
+        "{again:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_was_used_up_in_vain_is_told() {
+    let Some(peer) = Peer::start("oauth2", &[]) else {
+        return;
+    };
+    let desk = Desk::new(peer.issuer());
+    let auth = oauth2("grant: refresh_token; client_auth: body");
+    let mut fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": peer.seed("app").await});
+    assert_eq!(connect(&desk, &auth, &fields).end().code, Some(0));
+    // The account's answer is not the one that is declared as success.
+    let text = std::fs::read_to_string(desk.folder.join("source.yaml")).expect("the source");
+    let text = text.replace(
+        "validate: {path: /v1/me}",
+        "validate: {path: /v1/me, success: {member: /never-there}}",
+    );
+    desk.write("source.yaml", &text);
+    let arguments = [
+        "connection",
+        "connect",
+        "source.yaml",
+        "--id",
+        "other",
+        "--fields-stdin",
+        "--json",
+    ];
+    fields["REFRESH_TOKEN"] = peer.seed("app").await.into();
+    let before = desk.stored();
+    let ended = desk.run(&arguments, &fields.to_string());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let error = ended.json()["error"].clone();
+    assert_eq!(error["code"], "check-not-success");
+    let message = error["message"].as_str().expect("a text");
+    assert!(
+        message.contains("`REFRESH_TOKEN` was exchanged"),
+        "{message}"
+    );
+    assert_eq!(desk.stored(), before);
+}
