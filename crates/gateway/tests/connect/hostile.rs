@@ -19,10 +19,12 @@ mod consents;
 mod grants;
 #[path = "hostile/scenarios.rs"]
 mod scenarios;
+#[path = "hostile/shape.rs"]
+mod shape;
 
 use client::{Client, lasting};
 use grants::Grant;
-use scenarios::{NEXT, Outcome, Scenario, good_header};
+use shape::{NEXT, Outcome, Scenario, good_header};
 
 /// What a test waits for at most before it calls an attempt hung.
 const PATIENCE: Duration = Duration::from_mins(2);

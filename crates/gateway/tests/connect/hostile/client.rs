@@ -14,7 +14,7 @@ use hushgate_gateway::refusal::Refusal;
 
 use super::consents;
 use super::grants::Grant;
-use super::scenarios::{Refused, good_header};
+use super::shape::{Refused, good_header};
 use crate::server::{Action, Recorded};
 use crate::setup::{TestClock, bearer};
 

@@ -1,6 +1,7 @@
 //! What a provider can answer instead of what it should, where the answer is no token answer.
 
-use super::scenarios::{Scenario, refused, taken};
+use super::scenarios::{refused, taken};
+use super::shape::Scenario;
 use crate::server::{Action, json, reply, reply_with};
 use crate::setup::MARK;
 

@@ -7,7 +7,7 @@ use hushgate_gateway::ports::{
 };
 
 use super::client::Kind;
-use super::scenarios::{Names, Shape};
+use super::shape::{Names, Shape};
 use crate::setup::{MARK, Setup, key};
 
 const PLAIN: Names = Names {
@@ -149,12 +149,18 @@ const ENTRA_BY_CERTIFICATE: &[(&str, &str)] = &[
     ("CREDENTIALS_FLOW", "certificate"),
 ];
 
+const CLIENT: [&str; 2] = ["CLIENT_ID", "CLIENT_SECRET"];
+const REFRESH: [&str; 3] = ["CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"];
+const PERSON: [&str; 4] = ["CLIENT_ID", "CLIENT_SECRET", "USER_NAME", "PASSWORD"];
+const CONSUMER: [&str; 2] = ["CONSUMER_KEY", "CONSUMER_SECRET"];
+
 /// Every grant.
 pub(crate) fn all() -> Vec<Grant> {
-    const CLIENT: [&str; 2] = ["CLIENT_ID", "CLIENT_SECRET"];
-    const REFRESH: [&str; 3] = ["CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"];
-    const PERSON: [&str; 4] = ["CLIENT_ID", "CLIENT_SECRET", "USER_NAME", "PASSWORD"];
-    const CONSUMER: [&str; 2] = ["CONSUMER_KEY", "CONSUMER_SECRET"];
+    [exchanges(), consents(), account_calls()].concat()
+}
+
+/// What a connector exchanges.
+fn exchanges() -> Vec<Grant> {
     let pem = || key().pkcs8_pem.clone();
     let fingerprint = || "84e05c1d98bce3a5421d225b140b36e86a3d5534".to_owned();
     let google = serde_json::json!({
@@ -162,14 +168,6 @@ pub(crate) fn all() -> Vec<Grant> {
         "client_email": "reader@p.iam.gserviceaccount.com", "client_id": "1",
     });
     let delegation = Grant::new("JWT bearer for a user", "gcal", &[]);
-    let of = |token, moment, refresh| {
-        Shape::Token(Names {
-            token,
-            moment,
-            refresh,
-        })
-    };
-    let consented = of("access_token", false, true);
     vec![
         Grant::new("client credentials", "salesforce", &CLIENT),
         Grant::new("account credentials", "zoom", &CLIENT)
@@ -197,7 +195,7 @@ pub(crate) fn all() -> Vec<Grant> {
         Grant::new("GitHub App installation", "github", &["CLIENT_ID"])
             .with("PRIVATE_KEY", pem())
             .set(&[("INSTALLATION_ID", "12345")])
-            .answering(of("token", true, false)),
+            .answering(named("token", true, false)),
         Grant::new("certificate", "outlook-cal", &[])
             .with("PRIVATE_KEY", pem())
             .with("PRIVATE_KEY_ID", fingerprint())
@@ -217,7 +215,7 @@ pub(crate) fn all() -> Vec<Grant> {
             &PERSON,
         ),
         Grant::new("login", LOGIN, &["USER_NAME", "PASSWORD"])
-            .answering(of("token", false, false)),
+            .answering(named("token", false, false)),
         Grant::new(
             "token exchange",
             oauth2!(
@@ -233,6 +231,13 @@ pub(crate) fn all() -> Vec<Grant> {
             ),
             &["AUDIENCE"],
         ),
+    ]
+}
+
+/// The steps of consents.
+fn consents() -> Vec<Grant> {
+    let consented = named("access_token", false, true);
+    vec![
         Grant::new("authorization code", CONSENT, &CLIENT)
             .with("REFRESH_TOKEN", "of the last consent".to_owned())
             .answering(consented)
@@ -255,6 +260,12 @@ pub(crate) fn all() -> Vec<Grant> {
             .with("TOKEN_SECRET", "of the last consent".to_owned())
             .answering(Shape::Oauth1)
             .spoiling(Kind::Verifier),
+    ]
+}
+
+/// The declared calls about the account.
+fn account_calls() -> Vec<Grant> {
+    vec![
         Grant::new("validation", VALIDATE, &["API_KEY"])
             .answering(Shape::Account)
             .spoiling(Kind::Validation),
@@ -262,4 +273,12 @@ pub(crate) fn all() -> Vec<Grant> {
             .answering(Shape::Anything)
             .spoiling(Kind::Revocation),
     ]
+}
+
+fn named(token: &'static str, moment: bool, refresh: bool) -> Shape {
+    Shape::Token(Names {
+        token,
+        moment,
+        refresh,
+    })
 }
