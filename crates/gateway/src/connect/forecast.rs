@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::diagnosis::last_use;
-use super::source::{Auth, ClientAuthKind, Kept};
+use super::source::{Auth, ClientAuthKind, Grant, Kept};
 use super::{ConnectFault, Connector, chosen_client_auth, time};
 
 mod certificate;
@@ -216,11 +216,15 @@ impl Connector {
     }
 }
 
-/// Whether a key is stored: not when the hosting cloud's identity stands in its place.
+/// Whether a key, a password or a client's secret is stored: what a consent gives is none, and the
+/// hosting cloud's identity may stand in its place.
 fn keeps_key(auth: &Auth, client_auth: Option<ClientAuthKind>) -> bool {
-    let assertion = auth.exchange.as_ref().and_then(|e| e.assertion.as_ref());
-    let key = assertion.and_then(|a| auth.fields.iter().find(|f| f.name == a.key));
-    key.is_none_or(|field| field.applies(client_auth))
+    let refresh = auth.exchange.as_ref().map(|e| e.refresh_token.as_str());
+    let refresh = refresh.filter(|_| auth.grant.is_some_and(Grant::refreshes));
+    auth.fields.iter().any(|field| {
+        let stored = field.secret && field.kept == Kept::Store && field.applies(client_auth);
+        stored && !field.obtained && refresh != Some(field.name.as_str())
+    })
 }
 
 fn urgency(now: SystemTime, when: SystemTime, margin: Duration) -> Urgency {

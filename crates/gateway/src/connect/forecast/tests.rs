@@ -42,7 +42,7 @@ fn told(auth: &Auth, facts: &Facts) -> Vec<(&'static str, Option<i64>, &'static 
         .collect()
 }
 
-const CONSENT: &str = "  type: oauth2\n  grant: refresh_token\n  token_url: https://a.example/token\n  client_auth: none\n  forecast: {refresh_token_life: 365d, refresh_token_idle: 90d}\n  fields: [{name: CLIENT_ID, label: C}, {name: REFRESH_TOKEN, label: R}]\n";
+const CONSENT: &str = "  type: oauth2\n  grant: refresh_token\n  token_url: https://a.example/token\n  client_auth: none\n  forecast: {refresh_token_life: 365d, refresh_token_idle: 90d}\n  fields: [{name: CLIENT_ID, label: C, secret: false}, {name: REFRESH_TOKEN, label: R}]\n";
 
 #[test]
 fn a_consent_ends_by_age_and_by_lying_unused() {
@@ -112,7 +112,7 @@ fn a_short_life_is_not_always_near_its_end() {
     assert_eq!(told(&auth, &since(4)), [("consent-ends", Some(2), "soon")]);
 }
 
-const CHOICE: &str = "  type: oauth2\n  grant: client_credentials\n  token_url: https://a.example/token\n  client_auth: {setting: WAY, options: [certificate, federated], default: federated}\n  platform_audience: x\n  assertion: {key: KEY, fingerprint: PRINT}\n  forecast: {certificate: CERTIFICATE, ends: [ENDS]}\n  fields:\n    - {name: WAY, label: W, in: settings, default: federated}\n    - {name: CLIENT_ID, label: C}\n    - {name: KEY, label: K, when: [certificate]}\n    - {name: PRINT, label: P, when: [certificate]}\n    - {name: CERTIFICATE, label: C, required: false, when: [certificate]}\n    - {name: ENDS, label: E, in: settings, required: false}\n";
+const CHOICE: &str = "  type: oauth2\n  grant: client_credentials\n  token_url: https://a.example/token\n  client_auth: {setting: WAY, options: [certificate, federated], default: federated}\n  platform_audience: x\n  assertion: {key: KEY, fingerprint: PRINT}\n  forecast: {certificate: CERTIFICATE, ends: [ENDS]}\n  fields:\n    - {name: WAY, label: W, in: settings, default: federated}\n    - {name: CLIENT_ID, label: C, secret: false}\n    - {name: KEY, label: K, when: [certificate]}\n    - {name: PRINT, label: P, when: [certificate]}\n    - {name: CERTIFICATE, label: C, required: false, when: [certificate]}\n    - {name: ENDS, label: E, in: settings, required: false}\n";
 
 #[test]
 fn a_key_grows_old_only_where_one_is_kept() {
@@ -134,6 +134,55 @@ fn a_key_grows_old_only_where_one_is_kept() {
         [("key-old", Some(-1), "soon"), end]
     );
     assert!(told(&auth, &with(ClientAuthKind::Federated, 400)).is_empty());
+}
+
+#[test]
+fn every_connection_with_a_stored_key_has_a_forecast() {
+    let key = "  type: apiKey\n  send: {in: header, name: x-k, value: \"{{K}}\"}\n  fields: [{name: K, label: K}]\n";
+    let old = Facts {
+        authorized: Some(at(NOW - 200 * DAY)),
+        ..facts(&[])
+    };
+    assert_eq!(told(&auth(key), &old), [("key-old", Some(-20), "soon")]);
+    let ends = key.replace(
+        "  fields",
+        "  forecast: {key_life: 365d, key_age: 300d}\n  fields",
+    );
+    let wanted = [
+        ("key-old", Some(100), "fine"),
+        ("key-ends", Some(165), "fine"),
+    ];
+    assert_eq!(told(&auth(&ends), &old), wanted);
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules");
+    for folder in std::fs::read_dir(rules).unwrap() {
+        let file = folder.unwrap().path().join("source.yaml");
+        let Ok(text) = std::fs::read_to_string(&file) else {
+            continue;
+        };
+        let source = Source::load("f", &text, SourceOptions::default()).unwrap();
+        for kind in [
+            ClientAuthKind::Body,
+            ClientAuthKind::Basic,
+            ClientAuthKind::Certificate,
+        ] {
+            let choice = source
+                .auth
+                .exchange
+                .as_ref()
+                .map(|e| &e.client_auth.options);
+            if choice.is_none_or(|options| options.len() == 1 || options.contains(&kind)) {
+                let facts = Facts {
+                    client_auth: Some(kind),
+                    ..old.clone()
+                };
+                assert!(
+                    !foresee(&source.auth, &facts).is_empty(),
+                    "{} {kind:?}",
+                    source.id
+                );
+            }
+        }
+    }
 }
 
 #[test]

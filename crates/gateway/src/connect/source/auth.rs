@@ -201,7 +201,7 @@ impl Reader<'_> {
             account: self.account(&map, exchange.as_ref()),
             shared: self.shared(&map, exchange.as_ref()),
             rotation: self.rotation(&map),
-            forecast: self.forecast(&map, exchange.as_ref()),
+            forecast: self.forecast(&map),
             exchange,
         };
         let whole = auth.exchange.is_some() || !exchanged;

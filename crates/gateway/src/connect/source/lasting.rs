@@ -46,13 +46,13 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Nothing known; warnings begin 30 days before an end.
+    /// Nothing known: a key is old after 180 days, and warnings begin 30 days before an end.
     pub fn unknown() -> Self {
         Self {
             refresh_token_life: None,
             refresh_token_idle: None,
             key_life: None,
-            key_age: None,
+            key_age: Some(Duration::from_hours(180 * 24)),
             certificate: None,
             ends: Vec::new(),
             warn_before: Duration::from_hours(30 * 24),
@@ -61,11 +61,8 @@ impl Forecast {
 }
 
 impl Reader<'_> {
-    pub(super) fn forecast(&mut self, map: &Map<'_>, exchange: Option<&Exchange>) -> Forecast {
+    pub(super) fn forecast(&mut self, map: &Map<'_>) -> Forecast {
         let mut forecast = Forecast::unknown();
-        if exchange.is_some_and(|e| e.assertion.is_some()) {
-            forecast.key_age = Some(Duration::from_hours(180 * 24));
-        }
         let declared = map
             .get("forecast")
             .and_then(|node| self.map(node, "`forecast`", FORECAST_KEYS));
