@@ -256,3 +256,30 @@ async fn one_connection_serves_the_sources_of_its_family_and_no_other() {
         "{calls:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_that_are_made_at_once_under_one_id_one_is_kept() {
+    for mut desk in [Desk::with_vault(), Desk::with_file()] {
+        let vendor = Vendor::start().await;
+        desk.set("HUSHGATE_TARGET_HOST", &vendor.host());
+        let source = desk.write("source.yaml", &vendor.source("weather-notes", ""));
+        let fields = |region: &str| json!({"API_KEY": KEY, "REGION": region});
+        let makers: Vec<_> = std::thread::scope(|scope| {
+            let started: Vec<_> = ["eu", "us", "eu", "us"]
+                .map(|region| scope.spawn(|| desk.connect(&[&source], &fields(region))))
+                .into_iter()
+                .collect();
+            started
+                .into_iter()
+                .map(|m| m.join().expect("a maker"))
+                .collect()
+        });
+        let kept = makers.iter().filter(|said| said.code == Some(0)).count();
+        assert_eq!(kept, 1, "{makers:?}");
+        for said in makers.iter().filter(|said| said.code != Some(0)) {
+            said.failed(1, "connection-exists").hides(&[KEY]);
+        }
+        let tested = desk.connection(&["test", "weather-notes", "--source", &source]);
+        tested.fine();
+    }
+}
