@@ -36,10 +36,12 @@ use guard::Place;
 use keys::Key;
 use routes::{Limits, Site};
 pub(super) use server::Listeners;
-use session::{End, Session};
+use session::{End, LastPage, Session};
 
 /// How long the last page's style sheet may take to be fetched.
-const LAST_FILES: Duration = Duration::from_secs(2);
+const LAST_FILE: Duration = Duration::from_secs(5);
+/// And what else the browser may want, such as the icon.
+const LAST_WISHES: Duration = Duration::from_millis(500);
 /// How long the last page may take to be fetched.
 const LAST_PAGE: Duration = Duration::from_mins(1);
 
@@ -139,8 +141,11 @@ impl Web {
             end = session.ended(self.patience).await;
             if end.is_some() {
                 // A browser that went away is not waited for.
-                let _ = tokio::time::timeout(LAST_PAGE, session.told()).await;
-                tokio::time::sleep(LAST_FILES).await;
+                let told = session.reached(LastPage::Told);
+                let _ = tokio::time::timeout(LAST_PAGE, told).await;
+                let dressed = session.reached(LastPage::Dressed);
+                let _ = tokio::time::timeout(LAST_FILE, dressed).await;
+                tokio::time::sleep(LAST_WISHES).await;
             }
         };
         server::serve(self.listeners, Arc::clone(&self.site), stop).await;

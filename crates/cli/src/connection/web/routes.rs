@@ -62,10 +62,13 @@ impl Site {
         let path = request.uri().path().to_owned();
         let get = *request.method() == Method::GET;
         match path.as_str() {
-            "/style.css" if get => file(
-                "text/css; charset=utf-8",
-                Bytes::from_static(STYLE.as_bytes()),
-            ),
+            "/style.css" if get => {
+                self.session.dressed();
+                file(
+                    "text/css; charset=utf-8",
+                    Bytes::from_static(STYLE.as_bytes()),
+                )
+            }
             "/icon.svg" if get => file("image/svg+xml", Bytes::from_static(ICON.as_bytes())),
             "/button" if get => self.button(),
             path if get && path == self.place.callback => {
@@ -133,7 +136,7 @@ impl Site {
         let ended = matches!(stage, Stage::Connected(_) | Stage::Cancelled);
         let answer = page_with_forms(pages::of(&self.pages(), &stage));
         if ended {
-            self.session.tell();
+            self.session.told();
         }
         answer
     }

@@ -36,6 +36,17 @@ pub(super) enum Stage {
     Cancelled,
 }
 
+/// How far the browser has come with the page that tells of the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LastPage {
+    /// It did not ask for it yet.
+    Awaited,
+    /// It has the page.
+    Told,
+    /// And its style sheet.
+    Dressed,
+}
+
 /// How a setup ends.
 #[derive(Debug, Clone)]
 pub(super) enum End {
@@ -77,7 +88,7 @@ pub(super) struct Session {
     redirect: String,
     stage: watch::Sender<Stage>,
     answers: Mutex<Answers>,
-    delivered: watch::Sender<bool>,
+    last_page: watch::Sender<LastPage>,
 }
 
 /// Why answers are not even looked at.
@@ -95,7 +106,7 @@ impl Session {
             redirect,
             stage: watch::Sender::new(Stage::Form(Review::default())),
             answers: Mutex::default(),
-            delivered: watch::Sender::new(false),
+            last_page: watch::Sender::new(LastPage::Awaited),
         }
     }
 
@@ -152,15 +163,30 @@ impl Session {
         End::of(&self.settled(LAST_WORK).await)
     }
 
-    /// Waits until a page has told of the end.
-    pub(super) async fn told(&self) {
+    /// Waits until the browser has come so far with the last page.
+    pub(super) async fn reached(&self, stage: LastPage) {
         // An error can't be: this session holds the sender.
-        let _ = self.delivered.subscribe().wait_for(|told| *told).await;
+        let _ = self
+            .last_page
+            .subscribe()
+            .wait_for(|now| *now >= stage)
+            .await;
     }
 
-    /// Notes that a page has told of the end.
-    pub(super) fn tell(&self) {
-        self.delivered.send_replace(true);
+    /// Notes that the page was given that tells of the end.
+    pub(super) fn told(&self) {
+        self.last_page.send_replace(LastPage::Told);
+    }
+
+    /// Notes that the style sheet was given.
+    pub(super) fn dressed(&self) {
+        self.last_page.send_if_modified(|now| {
+            let last = *now == LastPage::Told;
+            if last {
+                *now = LastPage::Dressed;
+            }
+            last
+        });
     }
 
     /// Where the vendor asks for consent, if that is what is waited for.
