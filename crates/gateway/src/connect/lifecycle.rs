@@ -22,6 +22,7 @@ mod memory;
 mod print;
 mod save;
 mod shared;
+mod turn;
 mod witness;
 
 pub use journal::{Intent, Journal, Refused, Stored, Wait};

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use hushgate_gateway::connect::Connector;
 use hushgate_gateway::connect::lifecycle::{Intent, JOURNAL_ENTRY, Journal, LOCK_ENTRY, Print};
-use hushgate_gateway::ports::{MemoryStore, Secret, SecretStore};
+use hushgate_gateway::ports::{MemoryStore, PortFuture, Secret, SecretStore, StoreError};
 use hushgate_gateway::refusal::Refusal;
 
 use crate::server::{Action, Server, json, reply};
-use crate::setup::{Setup, TestClock, bearer};
+use crate::setup::{Setup, TestClock, bearer, logs};
 
 /// Several instances of source jira-cloud, with the refresh token `r0` in their store.
 struct Fleet {
@@ -79,6 +79,40 @@ impl Fleet {
         let requests = self.server.requests();
         let sent = requests.iter().map(|r| r.form()["refresh_token"].clone());
         sent.collect()
+    }
+}
+
+/// A store that can only be read, such as the environment.
+struct ReadOnly(MemoryStore);
+
+impl SecretStore for ReadOnly {
+    fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
+        self.0.read(name)
+    }
+
+    fn write<'a>(&'a self, name: &'a str, _: Secret) -> PortFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { Err(StoreError::ReadOnly(name.to_owned())) })
+    }
+}
+
+/// A store that does not let the function see the journal.
+struct Guarded(MemoryStore);
+
+impl SecretStore for Guarded {
+    fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
+        Box::pin(async move {
+            if name == JOURNAL_ENTRY {
+                return Err(StoreError::Denied {
+                    name: name.to_owned(),
+                    hint: "test".to_owned(),
+                });
+            }
+            self.0.read(name).await
+        })
+    }
+
+    fn write<'a>(&'a self, name: &'a str, value: Secret) -> PortFuture<'a, Result<(), StoreError>> {
+        self.0.write(name, value)
     }
 }
 
@@ -246,4 +280,59 @@ async fn a_refresh_token_in_an_unusable_answer_is_kept() {
     assert_eq!(fleet.stored().await, "r1");
     assert_eq!(fleet.tokens().await, set("a2"));
     assert_eq!(fleet.used(), ["r0", "r1"]);
+}
+
+#[tokio::test]
+async fn a_store_that_can_only_be_read_serves_each_process_for_itself_and_says_what_is_unsafe() {
+    let server = Server::start(|n| {
+        json(&format!(
+            r#"{{"access_token":"a{n}","expires_in":3600,"refresh_token":"read-only-{n}"}}"#
+        ))
+    })
+    .await;
+    let entries = [
+        ("CLIENT_ID", "i"),
+        ("CLIENT_SECRET", "s"),
+        ("REFRESH_TOKEN", "only-read"),
+    ];
+    let store = Arc::new(ReadOnly(MemoryStore::new(entries)));
+    let mut used = Vec::new();
+    for instance in 0..2 {
+        let mut setup = Setup::shipped("jira-cloud", &server.origin, &[]);
+        setup.store = store.clone();
+        let clock = setup.clock.clone();
+        let connector = setup.connector();
+        for _ in 0..2 {
+            let held = connector.credential(None).await;
+            assert!(held.is_ok(), "instance {instance}");
+            clock.advance(Duration::from_hours(2));
+        }
+    }
+    for request in server.requests() {
+        used.push(request.form()["refresh_token"].clone());
+    }
+    // Each goes on with what it was given itself.
+    assert_eq!(
+        used,
+        ["only-read", "read-only-0", "only-read", "read-only-2"]
+    );
+    assert!(logs().contains("instances can't agree on who renews the refresh token"));
+}
+
+#[tokio::test]
+async fn without_the_right_to_share_a_process_goes_by_itself() {
+    let fleet = Fleet::start(0, rotating).await;
+    let mut setup = Setup::shipped("jira-cloud", &fleet.server.origin, &[]);
+    let entries = [
+        ("CLIENT_ID", "i"),
+        ("CLIENT_SECRET", "s"),
+        ("REFRESH_TOKEN", "r0"),
+    ];
+    let store = Arc::new(Guarded(MemoryStore::new(entries)));
+    setup.store = store.clone();
+    let connector = setup.connector();
+    let credential = connector.credential(None).await.unwrap();
+    assert_eq!(bearer(&credential), "Bearer a1");
+    let stored = store.0.read("REFRESH_TOKEN").await.unwrap().unwrap();
+    assert_eq!(stored.reveal(), "r1");
 }

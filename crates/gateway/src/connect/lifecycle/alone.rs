@@ -10,13 +10,12 @@ use super::journal::Journal;
 use super::keeper::Inner;
 use super::print::Print;
 use super::save::Unsaved;
+use super::shared::Got;
 use super::{Answer, Exchange, Lease, Material};
 use crate::ports::{Secret, StoreError};
 
 /// When a store that could not be shared is tried again.
 const TRY_SHARING_AGAIN: Duration = Duration::from_mins(10);
-
-type Got<X> = Result<Lease<<X as Exchange>::Credential>, ConnectFault>;
 
 impl<X: Exchange> Inner<X> {
     /// Whether this process goes by itself.
