@@ -8,7 +8,7 @@ use hushgate_cli::sample::{LoopbackServer, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::connections_grants::{SECRET, connect, oauth2};
+use crate::connections_grants::{CONNECT, SECRET, connect, oauth2};
 use crate::support::desk::Desk;
 use crate::support::peer::Peer;
 
@@ -188,34 +188,40 @@ async fn a_connection_that_is_renewed_while_it_is_ended_ends_with_its_newest_tok
     );
 }
 
+/// A source whose check no account passes, and the fields for it.
+async fn in_vain(peer: &Peer) -> (Desk, Value) {
+    let desk = Desk::new(peer.issuer());
+    desk.write(
+        "source.yaml",
+        "id: peer
+name: Peer
+docs: https://peer.example
+host: api.peer.example
+auth:
+  type: oauth2
+  grant: refresh_token
+  token_url: https://login.peer.example/oauth/token
+  client_auth: body
+  validate: {path: /v1/me, success: {member: /never-there}}
+  fields:
+    - {name: CLIENT_ID, label: Client id}
+    - {name: CLIENT_SECRET, label: Client secret}
+    - {name: REFRESH_TOKEN, label: Refresh token}
+",
+    );
+    let token = peer.seed("app").await;
+    let fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": token});
+    (desk, fields)
+}
+
 #[tokio::test]
 async fn a_refresh_token_that_was_used_up_in_vain_is_told() {
     let Some(peer) = Peer::start("oauth2", &[]) else {
         return;
     };
-    let desk = Desk::new(peer.issuer());
-    let auth = oauth2("grant: refresh_token; client_auth: body");
-    let mut fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": peer.seed("app").await});
-    assert_eq!(connect(&desk, &auth, &fields).end().code, Some(0));
-    // The account's answer is not the one that is declared as success.
-    let text = std::fs::read_to_string(desk.folder.join("source.yaml")).expect("the source");
-    let text = text.replace(
-        "validate: {path: /v1/me}",
-        "validate: {path: /v1/me, success: {member: /never-there}}",
-    );
-    desk.write("source.yaml", &text);
-    let arguments = [
-        "connection",
-        "connect",
-        "source.yaml",
-        "--id",
-        "other",
-        "--fields-stdin",
-        "--json",
-    ];
-    fields["REFRESH_TOKEN"] = peer.seed("app").await.into();
-    let before = desk.stored();
-    let ended = desk.run(&arguments, &fields.to_string());
+    let (desk, fields) = in_vain(&peer).await;
+    let before = desk.files();
+    let ended = desk.run(CONNECT, &fields.to_string());
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let error = ended.json()["error"].clone();
     assert_eq!(error["code"], "check-not-success");
@@ -224,5 +230,66 @@ async fn a_refresh_token_that_was_used_up_in_vain_is_told() {
         message.contains("`REFRESH_TOKEN` was exchanged"),
         "{message}"
     );
-    assert_eq!(desk.stored(), before);
+    assert_eq!(desk.files(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_attempt_on_the_page_goes_on_with_the_newest_refresh_token() {
+    let Some(peer) = Peer::start("oauth2", &[]) else {
+        return;
+    };
+    let (desk, fields) = in_vain(&peer).await;
+    let before = desk.files();
+    let mut running = desk.start(&["connection", "connect", "source.yaml", "--web"], "");
+    let link = running.address();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
+    let entered = client.get(&link).send().await.expect("the page");
+    let cookie = entered.headers()["set-cookie"].to_str().expect("a cookie");
+    let cookie = cookie.split(';').next().expect("a pair").to_owned();
+    let hop = entered.headers()["location"].to_str().expect("an address");
+    let (base, _) = hop.rsplit_once('/').expect("a path");
+    let origin = base.rsplit_once('/').expect("an address").0;
+    let post = async |place: &str, body: String| {
+        let request = client
+            .post(format!("{base}/{place}"))
+            .header("cookie", &cookie)
+            .header("origin", origin)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        assert_eq!(request.send().await.expect("an answer").status(), 303);
+        let page = client.get(format!("{base}/")).header("cookie", &cookie);
+        let page = page.send().await.expect("the page");
+        page.text().await.expect("text")
+    };
+    let mut form = reqwest::Url::parse("http://localhost").expect("an address");
+    for (name, value) in fields.as_object().expect("fields") {
+        let value = value.as_str().expect("a text");
+        form.query_pairs_mut().append_pair(name, value);
+    }
+    let first = post("answers", form.query().expect("a form").to_owned()).await;
+    assert!(first.contains("check-not-success"), "{first}");
+    // What was entered need not be entered again; both ways lead on.
+    let kept = "CLIENT_ID=&CLIENT_SECRET=&REFRESH_TOKEN=".to_owned();
+    let second = post("answers", kept).await;
+    assert!(second.contains("check-not-success"), "{second}");
+    let third = post("answers", form.query().expect("a form").to_owned()).await;
+    assert!(third.contains("check-not-success"), "{third}");
+    let events = peer.events().await;
+    assert_eq!(events["granted"]["refresh_token"], 3, "{events}");
+    assert_eq!(
+        (&events["revoked"], &events["refused"]),
+        (&json!(0), &json!([]))
+    );
+    post("cancel", String::new()).await;
+    let ended = tokio::task::block_in_place(|| running.end());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.error.contains("`REFRESH_TOKEN` was exchanged"),
+        "{ended:?}"
+    );
+    assert_eq!(desk.files(), before);
 }

@@ -185,6 +185,17 @@ async fn drive(setup: Arc<Setup>, common: &Common) -> Result<(), Failure> {
 async fn set_up(setup: &Arc<Setup>, common: &Common) -> Result<Connected, Failure> {
     let answers = common.given.answers(setup)?;
     let patience = Duration::from_secs(common.wait * 60);
+    let declared = Consent::redirect(setup.main()).and_then(|redirect| redirect.port);
+    if let Some(port) = declared.filter(|port| common.port != 0 && common.port != *port) {
+        return Err(Failure::usage(
+            "port-declared",
+            format!(
+                "the vendor of {} returns to port {port} only",
+                setup.main().id
+            ),
+        )
+        .next("leave `--port` out"));
+    }
     if common.web {
         if !answers.is_empty() {
             return Err(Failure::usage(
