@@ -25,6 +25,8 @@ pub(super) struct Draft {
     pub target_host: Option<String>,
     /// The chosen client authentication.
     pub client_auth: Option<ClientAuthKind>,
+    /// Whether a consent or an entered secret is part of it, so that its age begins now.
+    pub is_fresh: bool,
     names: Vec<String>,
     /// The entry with the refresh token, and the one that was entered.
     refresh: Option<(String, Secret)>,
@@ -111,6 +113,7 @@ impl Draft {
             settings,
             target_host,
             client_auth,
+            is_fresh: consent || gives_secret(source, answers),
             names,
         })
     }
@@ -139,6 +142,14 @@ impl Draft {
         }
         changes
     }
+}
+
+fn gives_secret(source: &Source, answers: &Answers) -> bool {
+    let mut secrets = source.auth.fields.iter().filter(|field| field.secret);
+    secrets.any(|field| {
+        let answer = answers.get(&field.name);
+        answer.is_some_and(|value| !value.reveal().is_empty())
+    })
 }
 
 /// The client authentication that values choose; none without an exchange.

@@ -8,21 +8,23 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use hushgate_gateway::connect::Source;
 use hushgate_gateway::connect::consent::{Consent, Recognizer};
-use hushgate_gateway::connect::source::{ClientAuthKind, FieldKind};
-use hushgate_gateway::connect::{Field, Source, SourceHost};
 use hushgate_gateway::ports::Secret;
 use hushgate_host::connection::{RECORD, Record};
-use hushgate_host::store::{Change, entry};
+use hushgate_host::store::entry;
 
-use super::draft::{Draft, HOST, JOURNAL, chosen};
+use super::consent;
+use super::draft::{Draft, HOST};
 use super::failure::Failure;
 use super::place::Place;
-use super::web::{
-    Answers, Begun, Button, Choice, Connected, Doing, Face, Flow, Input, InputKind, Problem,
-};
-use super::{check, consent};
+use super::web::{Answers, Begun, Button, Connected, Doing, Face, Flow, Input, Problem};
 use crate::sources::Declared;
+
+mod form;
+mod keep;
+
+use keep::Left;
 
 /// What a connection is set up as.
 #[derive(Debug, Clone, Default)]
@@ -51,13 +53,6 @@ pub struct Setup {
     recognizer: std::sync::Mutex<Option<Recognizer>>,
     /// What an attempt that failed left behind.
     left: std::sync::Mutex<Option<Left>>,
-}
-
-/// A refresh token that was entered and is used up, and the one that came for it and is not kept.
-struct Left {
-    name: String,
-    entered: Secret,
-    newest: Secret,
 }
 
 impl Setup {
@@ -181,215 +176,6 @@ impl Setup {
     pub fn is_renewal(&self) -> bool {
         self.before.is_some()
     }
-
-    /// Whether a value may be given under this name.
-    pub fn has_field(&self, name: &str) -> bool {
-        self.field(name).is_some() || (name == HOST && self.host_input().is_some())
-    }
-
-    /// The names under which values may be given.
-    pub fn field_names(&self) -> Vec<&str> {
-        let host = self.host_input().map(|_| HOST);
-        let fields = self.main().auth.fields.iter();
-        host.into_iter()
-            .chain(fields.map(|f| f.name.as_str()))
-            .collect()
-    }
-
-    /// Whether a field holds a secret.
-    pub fn is_secret(&self, name: &str) -> bool {
-        self.field(name).is_some_and(|field| field.secret)
-    }
-
-    /// The word of the client authentication that answers choose.
-    pub fn client_auth(&self, answers: &Answers) -> Option<&'static str> {
-        let value = |name: &str| {
-            let answer = answers.get(name).filter(|v| !v.reveal().is_empty());
-            let found = answer.or_else(|| self.known.get(name))?;
-            Some(found.reveal().to_owned())
-        };
-        chosen(self.main(), value).map(ClientAuthKind::word)
-    }
-
-    fn field(&self, name: &str) -> Option<&Field> {
-        self.main().auth.fields.iter().find(|f| f.name == name)
-    }
-
-    fn chooser(&self) -> Option<&str> {
-        let exchange = self.main().auth.exchange.as_ref()?;
-        exchange.client_auth.setting.as_deref()
-    }
-
-    fn input(&self, field: &Field) -> Input {
-        let known = self.known.get(&field.name).filter(|_| !field.secret);
-        let chooser = self.chooser() == Some(field.name.as_str());
-        let options: Vec<Choice> = if chooser && field.options.is_empty() {
-            self.client_auths()
-        } else {
-            let choice = |c: &hushgate_gateway::connect::source::Choice| Choice {
-                value: c.value.clone(),
-                label: c.label.clone(),
-            };
-            field.options.iter().map(choice).collect()
-        };
-        let kind = match field.kind {
-            _ if !options.is_empty() => InputKind::Select(options),
-            FieldKind::Password => InputKind::Password,
-            FieldKind::Textarea => InputKind::TextArea,
-            FieldKind::Text | FieldKind::Select => InputKind::Text,
-        };
-        Input {
-            name: field.name.clone(),
-            label: field.label.clone(),
-            tooltip: field.tooltip.clone(),
-            kind,
-            required: field.required
-                && field.default.is_none()
-                && !self.known.contains_key(&field.name),
-            secret: field.secret,
-            default: known
-                .map(|value| value.reveal().to_owned())
-                .or_else(|| field.default.clone()),
-            when: field
-                .when
-                .iter()
-                .map(|kind| kind.word().to_owned())
-                .collect(),
-            chooser,
-        }
-    }
-
-    fn client_auths(&self) -> Vec<Choice> {
-        let exchange = self.main().auth.exchange.as_ref();
-        let options = exchange.map_or(&[][..], |e| e.client_auth.options.as_slice());
-        options
-            .iter()
-            .map(|kind| Choice {
-                value: kind.word().to_owned(),
-                label: match kind {
-                    ClientAuthKind::Body => "Client secret, as a parameter",
-                    ClientAuthKind::Basic => "Client secret, by HTTP Basic",
-                    ClientAuthKind::Certificate => "Certificate and private key",
-                    ClientAuthKind::PrivateKeyJwt => "Private key",
-                    ClientAuthKind::Federated => "The hosting cloud's identity; nothing is stored",
-                    ClientAuthKind::None => "None",
-                }
-                .to_owned(),
-            })
-            .collect()
-    }
-
-    fn host_input(&self) -> Option<Input> {
-        let SourceHost::Account { example, .. } = &self.main().host else {
-            return None;
-        };
-        let known = self.known.get(HOST);
-        Some(Input {
-            name: HOST.to_owned(),
-            label: format!("Your host at {}", self.main().name),
-            tooltip: format!("The host name of your account, such as {example}."),
-            kind: InputKind::Text,
-            required: known.is_none(),
-            secret: false,
-            default: known.map(|value| value.reveal().to_owned()),
-            when: Vec::new(),
-            chooser: false,
-        })
-    }
-
-    async fn finish(&self, draft: Draft) -> Result<Connected, Problem> {
-        let done = self.check_and_keep(&draft).await;
-        if done.is_ok() {
-            *locked(&self.left) = None;
-        } else if let Some((name, entered, newest)) = draft.successor().await {
-            let mut left = locked(&self.left);
-            // An attempt with a successor goes on for what was entered first.
-            let first = left.take();
-            let first = first.filter(|l| l.newest.reveal() == entered.reveal());
-            let entered = first.map_or_else(|| entered.clone(), |l| l.entered);
-            *left = Some(Left {
-                name: name.to_owned(),
-                entered,
-                newest,
-            });
-        }
-        done
-    }
-
-    async fn check_and_keep(&self, draft: &Draft) -> Result<Connected, Problem> {
-        let checked =
-            check::check(&self.place, &self.sources, draft, self.act_for.as_deref()).await?;
-        self.keep(draft, &checked).await?;
-        Ok(checked.connected)
-    }
-
-    /// The answers of another attempt: a refresh token that the last one used up gives way to its
-    /// successor, so that it is not used twice.
-    fn newest(&self, answers: &Answers) -> Answers {
-        let mut answers = answers.clone();
-        if let Some(left) = locked(&self.left).as_ref()
-            && let Some(given) = answers.get_mut(&left.name)
-            && given.reveal() == left.entered.reveal()
-        {
-            given.clone_from(&left.newest);
-        }
-        answers
-    }
-
-    /// The name of a refresh token that was entered and is used up, when nothing came of it.
-    pub fn used_up(&self) -> Option<String> {
-        locked(&self.left).as_ref().map(|left| left.name.clone())
-    }
-
-    /// Keeps everything at once.
-    async fn keep(&self, draft: &Draft, checked: &check::Checked) -> Result<(), Problem> {
-        let record = self.record(draft, checked);
-        let mut changes = draft.changes().await;
-        changes.push((RECORD.to_owned(), Some(Secret::new(record.text()))));
-        let saved = match &self.before {
-            None => self
-                .place
-                .store
-                .save(&self.id, true, changes)
-                .await
-                .map_err(Failure::from),
-            Some(_) => self.replace(changes).await,
-        };
-        saved.map_err(problem)
-    }
-
-    /// Replaces entries under the lock of renewals, so that no exchange under way crosses it.
-    async fn replace(&self, changes: Vec<Change>) -> Result<(), Failure> {
-        let lock = super::renewal::RenewalLock::take(&self.place, &self.id).await?;
-        let changes = changes
-            .into_iter()
-            // What a static key or the journal of another account left must not stay; other fields do.
-            .filter(|(name, value)| value.is_some() || name == JOURNAL)
-            .collect();
-        let saved = self.place.store.save(&self.id, false, changes).await;
-        lock.give_back().await;
-        saved.map_err(Failure::from)
-    }
-
-    fn record(&self, draft: &Draft, checked: &check::Checked) -> Record {
-        let now = now();
-        Record {
-            id: self.id.clone(),
-            source: self.main().id.clone(),
-            serves: self.sources.iter().map(|s| s.id.clone()).collect(),
-            label: self.label.clone(),
-            account: checked.connected.account.clone(),
-            email: checked.connected.email.clone(),
-            target_host: draft
-                .target_host
-                .clone()
-                .filter(|_| matches!(self.main().host, SourceHost::Account { .. })),
-            settings: draft.settings.clone(),
-            created: self.before.as_ref().map_or(now, |before| before.created),
-            authorized: now,
-            validated: checked.worked.then_some(now),
-        }
-    }
 }
 
 /// The picture that a built-in source declares for the button.
@@ -422,51 +208,11 @@ impl Flow for Setup {
     }
 
     fn inputs(&self) -> Vec<Input> {
-        let auth = &self.main().auth;
-        let consent = auth.asks_consent();
-        if consent && self.before.is_some() {
-            // The client is known; only the account's consent is asked for again.
-            return Vec::new();
-        }
-        let asked = auth
-            .fields
-            .iter()
-            .filter(|field| !(consent && field.obtained));
-        let mut inputs: Vec<_> = self.host_input().into_iter().collect();
-        inputs.extend(asked.map(|field| self.input(field)));
-        if self.before.is_some() {
-            // Renewing keeps the settings.
-            inputs.retain(|input| input.secret);
-        }
-        inputs
+        self.questions()
     }
 
     fn accept(&self, input: &str, value: &str) -> Result<Secret, String> {
-        if input == HOST {
-            return self.accept_host(value);
-        }
-        let Some(field) = self.field(input) else {
-            return Err(format!("`{input}` is no field of {}", self.main().id));
-        };
-        let accepted = match field.accept(value) {
-            Ok(accepted) => accepted,
-            // What is known need not be entered again.
-            Err(_) if value.trim().is_empty() && self.known.contains_key(input) => None,
-            Err(problem) => return Err(problem.to_string()),
-        };
-        let accepted = accepted.unwrap_or_default();
-        if !accepted.is_empty()
-            && self.chooser() == Some(input)
-            && !self.client_auths().iter().any(|c| c.value == accepted)
-        {
-            let words: Vec<_> = self
-                .client_auths()
-                .into_iter()
-                .map(|c| format!("`{}`", c.value))
-                .collect();
-            return Err(format!("`{input}` is not one of {}", words.join(", ")));
-        }
-        Ok(Secret::new(accepted))
+        self.accepted(input, value)
     }
 
     fn begin<'a>(
@@ -541,22 +287,6 @@ impl Flow for Setup {
             draft.add(entries).await;
             self.finish(draft).await
         })
-    }
-}
-
-impl Setup {
-    fn accept_host(&self, value: &str) -> Result<Secret, String> {
-        let value = value.trim();
-        if value.is_empty() && self.known.contains_key(HOST) {
-            return Ok(Secret::new(""));
-        }
-        let plain = hushgate_host::config::check_host(value, self.place.config.dev_loopback);
-        plain.map_err(|problem| format!("`{HOST}` is {problem}"))?;
-        let origin = self
-            .main()
-            .origin(Some(value), self.place.config.dev_loopback);
-        origin.map_err(|e| e.to_string())?;
-        Ok(Secret::new(value))
     }
 }
 
