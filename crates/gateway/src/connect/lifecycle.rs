@@ -25,7 +25,7 @@ mod shared;
 mod turn;
 mod witness;
 
-pub use journal::{Intent, Journal, Refused, Stored, Wait};
+pub use journal::{Intent, Journal, JournalError, Refused, Stored, Wait};
 pub use keeper::Keeper;
 pub use print::Print;
 
