@@ -87,18 +87,18 @@ async fn a_function_serves_with_its_connection_and_can_t_open_another() {
 
     // A connection of another source is told at the start, not at the first call.
     desk.set("HUSHGATE_CONNECTION", "zoom-main");
-    let wrong = std::process::Command::new(crate::support::function::binary("gcal"))
+    let wrong = std::process::Command::new(crate::support::function::binary("github"))
         .env_clear()
         .envs(desk.variables())
         .env("PORT", "0")
-        .output();
-    if let Ok(wrong) = wrong {
-        let told = String::from_utf8_lossy(&wrong.stderr);
-        assert!(
-            told.contains("connection zoom-main serves zoom, not gcal"),
-            "{told}"
-        );
-    }
+        .output()
+        .expect("the function starts");
+    let told = String::from_utf8_lossy(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("connection zoom-main serves zoom, not github"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
