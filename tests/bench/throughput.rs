@@ -95,14 +95,20 @@ fn grown(original: &Path, list: &str, size: usize) -> Vec<u8> {
 
 /// Every endpoint's transforms, and after them 200 whose names occur nowhere.
 fn with_useless_transforms(rules: &str) -> String {
-    let mut useless = String::new();
-    for number in 0..200 {
-        let _ = writeln!(
-            useless,
-            "      - !<redact>\n        jsonPaths: [\"$..neverThere{number}[*].orHere\"]"
-        );
+    let mut padded = String::new();
+    for line in rules.lines() {
+        let _ = writeln!(padded, "{line}");
+        let Some(indent) = line.strip_suffix("transforms:") else {
+            continue;
+        };
+        for number in 0..200 {
+            let _ = writeln!(
+                padded,
+                "{indent}  - !<redact>\n{indent}    jsonPaths: [\"$..neverThere{number}[*].orHere\"]"
+            );
+        }
     }
-    rules.replace("    transforms:\n", &format!("    transforms:\n{useless}"))
+    padded
 }
 
 /// Median seconds of `serde_json`, of the engine, and of the engine with useless transforms; taken in turns.
