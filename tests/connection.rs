@@ -2,7 +2,6 @@
 //! vendors on loopback.
 
 mod bad_input;
-mod desk;
 mod functions;
 mod keys;
 mod page;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::desk::{Desk, Ended, Running};
+use crate::support::desk::{Desk, Running, Said};
 use crate::support::peer::Peer;
 use crate::support::person::{Arrived, Person};
 
@@ -48,7 +48,7 @@ pub(crate) fn connect(desk: &Desk, auth: &str, fields: &Value) -> Running {
 }
 
 /// A connection was made, to this account, and what it needs is kept, and nothing secret was shown.
-fn check_connected(desk: &Desk, ended: &Ended, account: &str, kept: &[&str]) {
+fn check_connected(desk: &Desk, ended: &Said, account: &str, kept: &[&str]) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let told = ended.json();
     assert_eq!(told["id"], "peer", "{told}");
@@ -135,7 +135,7 @@ fn grants_without_a_consent() {
         ),
     ];
     for (grant, fields, account) in rows {
-        let desk = Desk::new(peer.issuer());
+        let desk = Desk::at(peer.issuer());
         let ended = connect(&desk, &oauth2(grant), &fields).end();
         let kept: Vec<_> = fields
             .as_object()
@@ -152,7 +152,7 @@ async fn a_refresh_token_that_was_had_elsewhere() {
     let Some(peer) = Peer::start("oauth2", &[]) else {
         return;
     };
-    let desk = Desk::new(peer.issuer());
+    let desk = Desk::at(peer.issuer());
     let seed = peer.seed("app").await;
     let fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": seed});
     let ended = connect(
@@ -177,7 +177,7 @@ async fn an_assertion_is_taken_once() {
         "grant: client_credentials; client_auth: private_key_jwt; assertion: {key: PRIVATE_KEY}",
     );
     for _ in 0..2 {
-        let desk = Desk::new(peer.issuer());
+        let desk = Desk::at(peer.issuer());
         let ended = connect(&desk, &grant, &fields).end();
         check_connected(&desk, &ended, "machine-jwt", &["PRIVATE_KEY"]);
     }
@@ -211,7 +211,7 @@ pub(crate) const BROWSER: &str = "authorization: {url: 'https://login.peer.examp
     scope: [openid, offline_access, api]";
 
 /// A person goes where the command sends them, consents, and comes back; others try before.
-pub(crate) async fn consent(mut running: Running) -> Ended {
+pub(crate) async fn consent(mut running: Running) -> Said {
     let address = running.address();
     match Person::new().consent(&address).await {
         Arrived::Away(back) => {
@@ -245,7 +245,7 @@ async fn consents_in_a_browser_with_a_code_challenge() {
         ("none", json!({"CLIENT_ID": "app-public"})),
     ];
     for (client_auth, mut fields) in rows {
-        let desk = Desk::new(peer.issuer());
+        let desk = Desk::at(peer.issuer());
         let grant = format!("grant: authorization_code; client_auth: {client_auth}; {BROWSER}");
         fields["REFRESH_TOKEN"] = Value::Null;
         let ended = consent(connect(&desk, &oauth2(&grant), &fields)).await;
@@ -264,7 +264,7 @@ async fn a_consent_on_another_device() {
     let Some(peer) = Peer::start("oauth2", &[]) else {
         return;
     };
-    let desk = Desk::new(peer.issuer());
+    let desk = Desk::at(peer.issuer());
     let grant = "grant: device_code; client_auth: none; device: {url: 'https://login.peer.example/oauth/device'}; \
         scope: [openid, offline_access, api]";
     let fields = json!({"CLIENT_ID": "device", "REFRESH_TOKEN": null});
@@ -285,7 +285,7 @@ async fn three_legs_with_every_signature() {
         ("rsa", "RSA-SHA1", &json!(peer.told("private_key"))),
     ];
     for (client, method, secret) in rows {
-        let desk = Desk::new(peer.issuer());
+        let desk = Desk::at(peer.issuer());
         let rsa = method == "RSA-SHA1";
         let name = if rsa {
             "PRIVATE_KEY"

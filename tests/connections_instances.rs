@@ -110,7 +110,7 @@ async fn a_connection_made_by_consent_serves_functions_while_it_is_renewed_by_ha
     let Some(peer) = Peer::start("oauth2", LIFETIME) else {
         return;
     };
-    let desk = Desk::new(peer.issuer());
+    let desk = Desk::at(peer.issuer());
     let fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": "a secret of the tests only"});
     let arguments = [
         "connection",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::connections_grants::{BROWSER, CONNECT, SECRET, connect, consent, oauth2};
-use crate::support::desk::{Desk, Ended};
+use crate::support::desk::{Desk, Said};
 use crate::support::peer::Peer;
 use crate::support::person::Person;
 
@@ -11,7 +11,7 @@ const REVOKE: &str = "revoke: {url: 'https://login.peer.example/oauth/revoke'}";
 
 /// A connection by a refresh token that the peer gave.
 async fn connected(peer: &Peer) -> Desk {
-    let desk = Desk::new(peer.issuer());
+    let desk = Desk::at(peer.issuer());
     let fields = json!({
         "CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": peer.seed("app").await,
     });
@@ -23,7 +23,7 @@ async fn connected(peer: &Peer) -> Desk {
     desk
 }
 
-fn run(desk: &Desk, verb: &str, more: &[&str]) -> Ended {
+fn run(desk: &Desk, verb: &str, more: &[&str]) -> Said {
     let arguments = [
         "connection",
         verb,
@@ -35,7 +35,7 @@ fn run(desk: &Desk, verb: &str, more: &[&str]) -> Ended {
     desk.run(&[&arguments, more].concat(), "")
 }
 
-fn error(ended: &Ended) -> Value {
+fn error(ended: &Said) -> Value {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     ended.json()["error"].clone()
 }
@@ -80,10 +80,10 @@ async fn a_revoked_connection_is_dead_at_the_vendor_and_gone_here() {
     assert_eq!(desk.stored().len(), 0, "{:?}", desk.stored().keys());
     // Whoever still has the token can do nothing with it.
     let fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": token});
-    let before = desk.files();
+    let before = desk.store();
     let again = desk.run(CONNECT, &fields.to_string());
     assert_eq!(error(&again)["code"], "connect-rejected", "{again:?}");
-    assert_eq!(desk.files(), before);
+    assert_eq!(desk.store(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +94,7 @@ async fn a_connection_that_the_vendor_ended_says_so_and_is_made_anew_in_place() 
     let desk = connected(&peer).await;
     // Somebody else used a copy of the token twice: the family is dead.
     let stolen = refresh_token(&desk);
-    let thief = Desk::new(peer.issuer());
+    let thief = Desk::at(peer.issuer());
     let fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": stolen});
     let auth = oauth2("grant: refresh_token; client_auth: body");
     assert_eq!(connect(&thief, &auth, &fields).end().code, Some(0));
@@ -141,20 +141,20 @@ async fn a_refused_consent_says_so_and_keeps_nothing() {
     let Some(peer) = Peer::start("oauth2", &[]) else {
         return;
     };
-    let desk = Desk::new(peer.issuer());
+    let desk = Desk::at(peer.issuer());
     let fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": null});
     let auth = oauth2(&format!(
         "grant: authorization_code; client_auth: body; {BROWSER}"
     ));
     let mut running = connect(&desk, &auth, &fields);
-    let before = desk.files();
+    let before = desk.store();
     let address = running.address();
     let back = Person::new().refuse(&address).await;
     let (status, _) = Person::new().arrive(back).await;
     assert_eq!(status, 200);
     let ended = tokio::task::block_in_place(|| running.end());
     assert_eq!(error(&ended)["code"], "consent-refused", "{ended:?}");
-    assert_eq!(desk.files(), before);
+    assert_eq!(desk.store(), before);
 }
 
 #[tokio::test]
@@ -162,15 +162,15 @@ async fn an_answer_that_is_lost_while_connecting_keeps_nothing() {
     let Some(peer) = Peer::start("oauth2", &[]) else {
         return;
     };
-    let desk = Desk::new(peer.issuer());
+    let desk = Desk::at(peer.issuer());
     let fields = json!({"CLIENT_ID": "machine-body", "CLIENT_SECRET": SECRET});
     let auth = oauth2("grant: client_credentials; client_auth: body");
     peer.ask("POST", "/control/lose?answers=1", "").await;
     let running = connect(&desk, &auth, &fields);
-    let before = desk.files();
+    let before = desk.store();
     let ended = running.end();
     assert_eq!(error(&ended)["code"], "connect-network", "{ended:?}");
-    assert_eq!(desk.files(), before);
+    assert_eq!(desk.store(), before);
     let ended = connect(&desk, &auth, &fields).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }

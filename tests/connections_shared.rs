@@ -63,7 +63,7 @@ async fn one_account_serves_all_shipped_sources_of_its_family() {
     for (main, others, mut fields) in families() {
         let calls = Arc::default();
         let vendor = vendor(&calls).await;
-        let desk = Desk::new(&vendor.url());
+        let desk = Desk::at(&vendor.url());
         match main {
             "gcal" => {
                 fields["SERVICE_ACCOUNT_KEY"] = json!({
@@ -100,7 +100,7 @@ async fn one_account_serves_all_shipped_sources_of_its_family() {
         let asked = calls.lock().expect("the calls").clone();
         assert!(asked.len() > all.len(), "{main}: {asked:?}");
         // A source of another family has no part in it.
-        let before = desk.files();
+        let before = desk.store();
         let more = [
             "connection",
             "reconnect",
@@ -112,7 +112,7 @@ async fn one_account_serves_all_shipped_sources_of_its_family() {
         let refused = desk.run(&[&more[..], &["--fields-stdin"]].concat(), "{}");
         assert_eq!(refused.code, Some(2), "{refused:?}");
         assert_eq!(refused.json()["error"]["code"], "connection-family");
-        assert_eq!(desk.files(), before);
+        assert_eq!(desk.store(), before);
     }
 }
 
@@ -137,7 +137,7 @@ async fn a_connection_that_is_renewed_while_it_is_ended_ends_with_its_newest_tok
     let Some(peer) = Peer::start("oauth2", &[]) else {
         return;
     };
-    let (desk, function) = (Desk::new(peer.issuer()), Desk::new(peer.issuer()));
+    let (desk, function) = (Desk::at(peer.issuer()), Desk::at(peer.issuer()));
     let auth = oauth2(&format!(
         "grant: refresh_token; client_auth: body; {REVOKE}"
     ));
@@ -179,7 +179,7 @@ async fn a_connection_that_is_renewed_while_it_is_ended_ends_with_its_newest_tok
     assert_eq!(ended.json()["at_vendor"], "revoked");
     assert_eq!(desk.stored().len(), 0);
     // The newest token is dead, too.
-    let stranger = Desk::new(peer.issuer());
+    let stranger = Desk::at(peer.issuer());
     let again = connect(&stranger, &auth, &fields(&new)).end();
     assert_eq!(
         again.json()["error"]["code"],
@@ -190,7 +190,7 @@ async fn a_connection_that_is_renewed_while_it_is_ended_ends_with_its_newest_tok
 
 /// A source whose check no account passes, and the fields for it.
 async fn in_vain(peer: &Peer) -> (Desk, Value) {
-    let desk = Desk::new(peer.issuer());
+    let desk = Desk::at(peer.issuer());
     desk.write(
         "source.yaml",
         "id: peer
@@ -220,7 +220,7 @@ async fn a_refresh_token_that_was_used_up_in_vain_is_told() {
         return;
     };
     let (desk, fields) = in_vain(&peer).await;
-    let before = desk.files();
+    let before = desk.store();
     let ended = desk.run(CONNECT, &fields.to_string());
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let error = ended.json()["error"].clone();
@@ -230,7 +230,7 @@ async fn a_refresh_token_that_was_used_up_in_vain_is_told() {
         message.contains("`REFRESH_TOKEN` was exchanged"),
         "{message}"
     );
-    assert_eq!(desk.files(), before);
+    assert_eq!(desk.store(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,7 +239,7 @@ async fn another_attempt_on_the_page_goes_on_with_the_newest_refresh_token() {
         return;
     };
     let (desk, fields) = in_vain(&peer).await;
-    let before = desk.files();
+    let before = desk.store();
     let mut running = desk.start(&["connection", "connect", "source.yaml", "--web"], "");
     let link = running.address();
     let client = reqwest::Client::builder()
@@ -288,8 +288,8 @@ async fn another_attempt_on_the_page_goes_on_with_the_newest_refresh_token() {
     let ended = tokio::task::block_in_place(|| running.end());
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
-        ended.error.contains("`REFRESH_TOKEN` was exchanged"),
+        ended.err.contains("`REFRESH_TOKEN` was exchanged"),
         "{ended:?}"
     );
-    assert_eq!(desk.files(), before);
+    assert_eq!(desk.store(), before);
 }

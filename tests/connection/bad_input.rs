@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::desk::Desk;
 use super::keys::{KEY, Vendor};
+use crate::support::desk::Desk;
 
 const SECRET: &str = "key-0009-geheim";
 const CASES: &str = include_str!("bad_input.txt");

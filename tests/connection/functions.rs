@@ -3,7 +3,7 @@
 use hushgate_cli::sample::{Issuer, SampleSource, Served};
 use serde_json::json;
 
-use super::desk::Desk;
+use crate::support::desk::Desk;
 use crate::support::function::Function;
 use crate::support::world::{AUDIENCE, KEY, SUBJECT, policy};
 

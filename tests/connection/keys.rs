@@ -7,7 +7,7 @@ use http::StatusCode;
 use hushgate_cli::sample::{LoopbackServer, Response};
 use serde_json::json;
 
-use super::desk::{Desk, Said};
+use crate::support::desk::{Desk, Said};
 
 pub(crate) const KEY: &str = "key-0001-only-for-the-tests";
 const NEW_KEY: &str = "key-0002-only-for-the-tests";

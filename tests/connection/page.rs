@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use hushgate_cli::sample::{LoopbackServer, Response};
 
-use super::desk::Desk;
+use crate::support::desk::Desk;
 use crate::support::function::{binary, root};
 use crate::support::world::KEY;
 

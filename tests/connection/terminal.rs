@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::desk::Desk;
 use super::keys::Vendor;
+use crate::support::desk::{Desk, PHRASE};
 use crate::support::function::binary;
 use crate::support::skipped;
 
@@ -62,7 +62,7 @@ async fn asks_for_every_field_again_until_it_fits_and_shows_no_secret() {
         keyboard.write_all(text.as_bytes()).expect("it is typed");
     };
     wait_for("Pass phrase of the vault: ");
-    answer(&format!("{}\n", super::desk::PHRASE));
+    answer(&format!("{PHRASE}\n"));
     wait_for("Your host at Weather Notes");
     wait_for("HUSHGATE_TARGET_HOST: ");
     answer("user@wrong host\n");
@@ -78,7 +78,7 @@ async fn asks_for_every_field_again_until_it_fits_and_shows_no_secret() {
     answer("\n");
     let shown = wait_for("is connected to Weather Notes: Juniper & Co");
     assert!(child.wait().expect("it ends").success());
-    for secret in [KEY, "geheim", super::desk::PHRASE] {
+    for secret in [KEY, "geheim", PHRASE] {
         assert!(!shown.contains(secret), "`{secret}` was shown:\n{shown}");
     }
     let phrase = desk.path("phrase");

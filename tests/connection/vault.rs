@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
-use super::desk::{Desk, PHRASE, occurs};
 use super::keys::Vendor;
+use crate::support::desk::{Desk, PHRASE, occurs};
 
 const KEY: &str = "key-0001-only-for-the-tests";
 
