@@ -208,3 +208,54 @@ impl<X: Exchange> Inner<X> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(2);
+
+    fn journal(seq: u64) -> Journal {
+        Journal {
+            seq,
+            ..Journal::default()
+        }
+    }
+
+    #[test]
+    fn an_older_journal_is_a_stale_read_at_first_and_the_truth_later() {
+        let at = Duration::from_secs;
+        for older in [Some(journal(4)), None] {
+            let mut known = Known::default();
+            known.wrote(journal(5), at(10));
+            let seq = older.as_ref().map_or(0, |j| j.seq);
+            assert_eq!(known.freshest(older.clone(), at(11), SETTLE).seq, 5);
+            assert_eq!(known.freshest(older, at(13), SETTLE).seq, seq);
+            assert_eq!(known.freshest(Some(journal(6)), at(13), SETTLE).seq, 6);
+        }
+    }
+
+    #[test]
+    fn the_newest_refresh_token_follows_only_what_was_replaced_here() {
+        let mut known = Known::default();
+        known.replaced(Print::of("r0"), &Secret::new("r1"));
+        let mut said = journal(1);
+        assert!(known.is_used(Print::of("r0"), &said));
+        assert!(!known.is_used(Print::of("r1"), &said));
+        for (current, newest) in [
+            (None, true),
+            (Some("r0"), true),
+            (Some("r1"), true),
+            (Some("r7"), false),
+        ] {
+            said.refresh = current.map(Print::of);
+            assert_eq!(known.newest(&said).is_some(), newest, "{current:?}");
+        }
+        said.refresh = None;
+        said.note_used(Print::of("r1"));
+        assert!(
+            known.newest(&said).is_none(),
+            "another instance replaced it"
+        );
+    }
+}

@@ -264,4 +264,13 @@ mod tests {
         let seconds: Vec<u64> = (0..7).map(|n| cool_down(n).as_secs()).collect();
         assert_eq!(seconds, [15, 30, 60, 120, 240, 300, 300]);
     }
+
+    #[test]
+    fn backs_off_from_the_second_failure_on_up_to_half_a_minute() {
+        let millis = |strikes| back_off(strikes).map(|pause| pause.as_millis());
+        let pauses: Vec<_> = (0..9).map(millis).collect();
+        let from_second = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000];
+        assert_eq!(pauses[0], None);
+        assert!(pauses[1..].iter().copied().eq(from_second.map(Some)));
+    }
 }
