@@ -53,7 +53,8 @@ impl<'p> RenewalLock<'p> {
         Ok(Self { place, name, owner })
     }
 
-    /// Gives the lock back; it ends by itself if that fails.
+    /// Gives the lock back; it ends by itself if that fails. The stores of this machine show what was
+    /// written to every later read, so nothing has to settle before.
     pub(super) async fn give_back(self) {
         let _ = self.place.store.unlock(&self.name, &self.owner).await;
     }
