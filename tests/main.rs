@@ -13,6 +13,7 @@ mod support;
 
 mod access_oidc;
 mod answers;
+mod call;
 mod causes;
 mod chores;
 mod command;

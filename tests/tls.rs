@@ -53,15 +53,15 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a readable path")
 }
 
-struct TlsSource {
+pub(crate) struct TlsSource {
     child: Child,
-    origin: String,
-    authority: PathBuf,
+    pub(crate) origin: String,
+    pub(crate) authority: PathBuf,
 }
 
 impl TlsSource {
     /// Starts a source that speaks TLS up to `version`; nothing when the peer's Python is not set up.
-    fn start(version: &str) -> Option<Self> {
+    pub(crate) fn start(version: &str) -> Option<Self> {
         let python = python()?;
         let folder = certificates(&python);
         let mut child = Command::new(python)

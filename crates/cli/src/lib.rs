@@ -2,6 +2,7 @@
 
 #[rustfmt::skip]
 mod built_in;
+pub mod call;
 pub mod config;
 pub mod connection;
 pub mod demo;

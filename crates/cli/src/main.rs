@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hushgate_cli::{config, connection, demo, rules, sanitize, serve, vault};
+use hushgate_cli::{call, config, connection, demo, rules, sanitize, serve, vault};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,6 +23,8 @@ enum Command {
     Demo(demo::Options),
     /// Run one source's function on this machine, configured from the environment
     Serve(serve::Options),
+    /// Call a deployed or local function as a client would
+    Call(Box<call::Options>),
     /// Sanitize one response body, or a batch of them, as the function would
     Sanitize(sanitize::Options),
     /// Check and test rule files
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve::run(&options),
+        Command::Call(options) => call::run(&options),
         Command::Sanitize(options) => sanitize::run(&options),
         Command::Rules(command) => rules::run(&command),
         Command::Connection(command) => connection::run(&command),

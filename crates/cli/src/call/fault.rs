@@ -1,0 +1,129 @@
+//! What can go wrong on the way to a function, each with its code and what to do.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::CertificateError;
+
+use super::clean;
+use crate::connection::failure::Failure;
+
+/// The code of an answer that broke off.
+pub(super) const BROKEN: &str = "answer-broken";
+
+pub(super) fn name_not_found(host: &str) -> Failure {
+    Failure::new("name-not-found", format!("no address is known for `{host}`"))
+        .next("check the host's spelling, the network and, behind a company's proxy, whether names outside resolve: this command uses no proxy")
+}
+
+pub(super) fn not_connected(address: SocketAddr, error: &io::Error) -> Failure {
+    if error.kind() == ErrorKind::ConnectionRefused {
+        return Failure::new(
+            "connection-refused",
+            format!("nothing listens at {address}"),
+        )
+        .next("check the port, and that the function runs (`hushgate serve` says `ready`)");
+    }
+    Failure::new(
+        "unreachable",
+        format!("{address} can't be reached ({})", error.kind()),
+    )
+    .next("check the network, the firewall and the address")
+}
+
+pub(super) fn connect_timeout(host: &str, after: Duration) -> Failure {
+    Failure::new(
+        "connect-timeout",
+        format!("no connection to `{host}` within {} s", after.as_secs()),
+    )
+    .next("check the address; a firewall may be dropping the packets")
+}
+
+pub(super) fn answer_timeout(after: Duration) -> Failure {
+    Failure::new(
+        "answer-timeout",
+        format!("no complete answer within {} s", after.as_secs()),
+    )
+    .next("ask for less data, or give more time with --timeout")
+}
+
+pub(super) fn too_large(limit: usize) -> Failure {
+    Failure::new(
+        "answer-too-large",
+        format!("the answer has more than {limit} bytes; the rest was not read"),
+    )
+    .next("ask for less data, or take more with --max-bytes")
+}
+
+pub(super) fn broken(error: &hyper::Error) -> Failure {
+    let what = if error.is_parse() {
+        "the answer is no HTTP/1.1"
+    } else {
+        "the connection was closed before the answer was complete"
+    };
+    Failure::new(BROKEN, what)
+        .next("call again; if it stays, check that this is the function's address and scheme")
+}
+
+pub(super) fn no_trust(error: &rustls::Error) -> Failure {
+    Failure::new(
+        "certificates-missing",
+        format!("the certificates this machine trusts can't be read: {error}"),
+    )
+    .next("install the system's certificates (package `ca-certificates`), or name a file of them in SSL_CERT_FILE")
+}
+
+pub(super) fn tls(host: &str, error: &io::Error) -> Failure {
+    let inner = error
+        .get_ref()
+        .and_then(|e| e.downcast_ref::<rustls::Error>());
+    let (what, next) = match inner {
+        Some(rustls::Error::InvalidCertificate(certificate)) => certificate_fault(certificate),
+        Some(rustls::Error::InvalidMessage(_)) => (
+            "the other side does not speak TLS there".to_owned(),
+            "check the port; a function on this machine is called with http://",
+        ),
+        Some(other) => (
+            clean::line(&other.to_string()),
+            "check that the address is the function's own",
+        ),
+        None => (
+            format!(
+                "the connection ended during the handshake ({})",
+                error.kind()
+            ),
+            "check the port and the address; something between may be cutting TLS",
+        ),
+    };
+    Failure::new("tls-failed", format!("no TLS with `{host}`: {what}")).next(next)
+}
+
+fn certificate_fault(error: &CertificateError) -> (String, &'static str) {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
+            "its certificate has expired".to_owned(),
+            "have the certificate renewed; check this machine's clock",
+        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
+            "its certificate is not valid yet".to_owned(),
+            "check this machine's clock",
+        ),
+        CertificateError::UnknownIssuer => (
+            "its certificate is from an authority that this machine does not trust".to_owned(),
+            "name a file with the authorities you trust in SSL_CERT_FILE; there is no switch that skips the check",
+        ),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
+            "its certificate is for another name".to_owned(),
+            "call the function by the name its certificate is for",
+        ),
+        other => (
+            format!(
+                "its certificate is refused ({})",
+                clean::line(&other.to_string())
+            ),
+            "have the certificate checked; there is no switch that skips the check",
+        ),
+    }
+}

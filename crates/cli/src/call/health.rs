@@ -1,0 +1,103 @@
+//! The health check of a function, readable.
+
+use serde_json::{Map, Value};
+
+use super::clean;
+use super::identity::Identity;
+use super::verdict::Verdict;
+use super::wire::Answer;
+use crate::print;
+
+/// Members of the answer and what they are called here, in this order; all others follow as they are.
+const NAMES: &[(&str, &str)] = &[
+    ("callerClient", "client"),
+    ("callerIp", "called from"),
+    ("configuredSource", "source"),
+    ("configuredHost", "host of the source"),
+    ("rulesDigest", "rules"),
+    ("pseudonymImplementation", "pseudonyms"),
+    ("version", "version"),
+    ("missingConfigProperties", "missing secrets"),
+    ("warningMessages", "warnings"),
+];
+
+/// Judges the answer to a health check.
+pub(super) fn judge(answer: &Answer, verdict: Verdict, identity: &Identity) -> Verdict {
+    if verdict.code.is_some() {
+        return verdict;
+    }
+    let failed = |code: &str, message: &str, next: &str| Verdict {
+        fine: false,
+        by_rules: false,
+        code: Some(code.to_owned()),
+        message: Some(message.to_owned()),
+        next: Some(next.to_owned()),
+    };
+    let Some(members) = members(answer) else {
+        return failed(
+            "not-a-function",
+            "the answer is no health check",
+            "check the address: something else answers there",
+        );
+    };
+    if members.contains_key("status") {
+        if identity.is_anonymous() {
+            return verdict;
+        }
+        return failed(
+            "identity-not-accepted",
+            "the function runs, but did not accept this identity",
+            "compare the token with the identity that the function's access policy names; the function's log names the reason",
+        );
+    }
+    if !answer.status.is_success() {
+        return failed(
+            "not-ready",
+            "the function runs and knows this caller, but could not serve a call",
+            "store the secrets that are missing, or make the secret store reachable",
+        );
+    }
+    verdict
+}
+
+/// Shows what the function told about itself.
+pub(super) fn show(answer: &Answer, verdict: &Verdict) {
+    let Some(members) = members(answer) else {
+        return;
+    };
+    if members.contains_key("status") {
+        if verdict.fine {
+            print::line("up: the function runs; it tells more to a caller it knows");
+        }
+        return;
+    }
+    if verdict.fine {
+        print::line("up: the function knows this caller and has all it needs");
+    }
+    let known = NAMES
+        .iter()
+        .filter_map(|(member, name)| Some((*name, members.get(*member)?)));
+    let others = members
+        .iter()
+        .filter(|(member, _)| !NAMES.iter().any(|(known, _)| known == member))
+        .map(|(member, value)| (member.as_str(), value));
+    for (name, value) in known.chain(others) {
+        print::line(&format!("  {:<20} {}", clean::line(name), brief(value)));
+    }
+}
+
+fn members(answer: &Answer) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&answer.body).ok()
+}
+
+fn brief(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) => items.iter().map(brief).collect::<Vec<_>>().join(", "),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => other.to_string(),
+    };
+    clean::line(&text)
+}

@@ -1,0 +1,280 @@
+//! As whom a function is called.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::Args;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, Request};
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::google::Google;
+use super::sigv4::{self, AccessKey, Scope};
+use super::target::Target;
+use super::token::{Token, now};
+use super::{aws, command};
+use crate::connection::failure::Failure;
+use crate::print;
+
+/// The variable a token is taken from when no option says otherwise.
+pub(super) const VARIABLE: &str = "HUSHGATE_CALL_TOKEN";
+/// Where Cloud Run looks for its own token when `Authorization` carries another one.
+const SERVERLESS: HeaderName = HeaderName::from_static("x-serverless-authorization");
+/// A token that ends sooner is replaced before it is sent.
+const MARGIN: u64 = 30;
+
+/// Options that say as whom a function is called.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Identity")]
+pub(super) struct IdentityOptions {
+    /// Send the workload token in this file; `HUSHGATE_CALL_TOKEN` is used when no option is given
+    #[arg(long, value_name = "FILE", group = "workload")]
+    token_file: Option<PathBuf>,
+    /// Send the workload token that this command prints, such as 'gcloud auth print-identity-token'
+    #[arg(long, value_name = "COMMAND", group = "workload")]
+    token_command: Option<String>,
+    /// Refused: a token never stands in an argument
+    #[arg(long, value_name = "TOKEN", hide = true)]
+    token: Option<String>,
+    /// Send a Google identity token of this machine's service account; beside a workload token as
+    /// X-Serverless-Authorization
+    #[arg(long, group = "platform", conflicts_with_all = ["anonymous", "aws_iam"])]
+    google: bool,
+    /// Send a Google identity token for this service account's key file
+    #[arg(long, value_name = "FILE", group = "platform", conflicts_with_all = ["anonymous", "aws_iam"])]
+    google_key: Option<PathBuf>,
+    /// Whom the Google identity token is for [default: the function's origin]
+    #[arg(long, value_name = "AUDIENCE", requires = "platform")]
+    audience: Option<String>,
+    /// Sign with the AWS access key of the environment or profile (Function URL with IAM)
+    #[arg(long, group = "workload")]
+    aws_iam: bool,
+    /// The profile in ~/.aws/credentials
+    #[arg(long, value_name = "NAME", requires = "aws_iam")]
+    profile: Option<String>,
+    /// The AWS region to sign for [default: from the URL, or `AWS_REGION`]
+    #[arg(long, value_name = "REGION", requires = "aws_iam")]
+    region: Option<String>,
+    /// Send no identity
+    #[arg(long, group = "workload")]
+    anonymous: bool,
+}
+
+/// Where a workload token comes from.
+enum Workload {
+    File(PathBuf),
+    Command(String),
+    Variable,
+}
+
+enum Plan {
+    Anonymous,
+    Aws(AccessKey, Scope),
+    /// At least one of the two.
+    Tokens(Option<Workload>, Option<(Google, String)>),
+}
+
+/// As whom a function is called, with the tokens at hand.
+pub(super) struct Identity {
+    plan: Plan,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    workload: Option<Token>,
+    google: Option<Token>,
+    told: bool,
+}
+
+impl Identity {
+    /// What the options and the environment say; `needed` when a call without identity makes no sense.
+    ///
+    /// # Errors
+    /// When they say nothing and one is needed, or there is no access key.
+    pub(super) fn of(
+        options: &IdentityOptions,
+        target: &Target,
+        needed: bool,
+    ) -> Result<Self, Failure> {
+        if options.token.is_some() {
+            return Err(Failure::usage(
+                "token-in-argument",
+                "a token in an argument can be read by everybody on this machine and stays in the shell's history",
+            )
+            .next(format!("use --token-file FILE, --token-command COMMAND or the variable {VARIABLE}; consider the token you typed known")));
+        }
+        let plan = Self::plan(options, target, needed)?;
+        Ok(Self {
+            plan,
+            kept: Mutex::default(),
+        })
+    }
+
+    fn plan(options: &IdentityOptions, target: &Target, needed: bool) -> Result<Plan, Failure> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        if options.anonymous {
+            return Ok(Plan::Anonymous);
+        }
+        if options.aws_iam {
+            let key = aws::access_key(options.profile.as_deref(), &variable)?;
+            let scope = aws::scope(target, options.region.as_deref(), &variable)?;
+            return Ok(Plan::Aws(key, scope));
+        }
+        let workload = match (&options.token_file, &options.token_command) {
+            (Some(file), _) => Some(Workload::File(file.clone())),
+            (_, Some(command)) => Some(Workload::Command(command.clone())),
+            _ => None,
+        };
+        let google = match &options.google_key {
+            Some(file) => Some(Google::Key(file.clone())),
+            None => options.google.then_some(Google::Metadata),
+        };
+        let audience = || options.audience.clone().unwrap_or_else(|| target.origin());
+        let google = google.map(|google| (google, audience()));
+        if workload.is_some() || google.is_some() {
+            return Ok(Plan::Tokens(workload, google));
+        }
+        if variable(VARIABLE).is_some() {
+            return Ok(Plan::Tokens(Some(Workload::Variable), None));
+        }
+        if !needed {
+            return Ok(Plan::Anonymous);
+        }
+        Err(Failure::usage("identity-missing", "nothing says as whom to call").next(format!(
+            "give --token-file, --token-command, --google, --google-key or --aws-iam, set {VARIABLE}, or say --anonymous"
+        )))
+    }
+
+    /// Whether calls carry no identity.
+    pub(super) fn is_anonymous(&self) -> bool {
+        matches!(self.plan, Plan::Anonymous)
+    }
+
+    /// Whether calls are signed for AWS.
+    pub(super) fn is_aws(&self) -> bool {
+        matches!(self.plan, Plan::Aws(..))
+    }
+
+    /// Whether a Google identity token is sent.
+    pub(super) fn has_google(&self) -> bool {
+        matches!(self.plan, Plan::Tokens(_, Some(_)))
+    }
+
+    /// Puts the identity into a request, with a token that does not end at once where one can be had.
+    ///
+    /// # Errors
+    /// When no token can be had.
+    pub(super) async fn apply(&self, request: &mut Request<Bytes>) -> Result<(), Failure> {
+        let (workload, google) = match &self.plan {
+            Plan::Anonymous => return Ok(()),
+            Plan::Aws(key, scope) => return sigv4::sign(request, key, scope, now()),
+            Plan::Tokens(workload, google) => (workload, google),
+        };
+        let mut kept = self.kept.lock().await;
+        if let Some(workload) = workload {
+            if ends_soon(kept.workload.as_ref()) {
+                kept.workload = Some(workload.token().await?);
+            }
+            let late = kept
+                .workload
+                .as_ref()
+                .and_then(|t| t.claims()?.out_of_time(now()));
+            if let Some(late) = late.filter(|_| !kept.told) {
+                kept.told = true;
+                print::note(&format!("note: {late}"));
+            }
+            if let Some(token) = &kept.workload {
+                request.headers_mut().insert(AUTHORIZATION, token.header()?);
+            }
+        }
+        if let Some((google, audience)) = google {
+            if ends_soon(kept.google.as_ref()) {
+                kept.google = Some(google.token(audience).await?);
+            }
+            let name = if workload.is_some() {
+                SERVERLESS
+            } else {
+                AUTHORIZATION
+            };
+            if let Some(token) = &kept.google {
+                request.headers_mut().insert(name, token.header()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the token that was sent says of itself, for a caller whom the function refused.
+    pub(super) async fn facts(&self) -> Vec<String> {
+        if let Plan::Aws(key, scope) = &self.plan {
+            return vec![format!(
+                "signed with access key {} for {} in {}",
+                super::clean::line(&key.id),
+                scope.service,
+                scope.region
+            )];
+        }
+        let kept = self.kept.lock().await;
+        let Some(token) = kept.workload.as_ref().or(kept.google.as_ref()) else {
+            return Vec::new();
+        };
+        let Some(claims) = token.claims() else {
+            return vec![
+                "the token is no JSON Web Token (three parts with a dot between)".to_owned(),
+            ];
+        };
+        let late = claims.out_of_time(now());
+        late.into_iter().chain(claims.lines()).collect()
+    }
+}
+
+fn ends_soon(token: Option<&Token>) -> bool {
+    let ends = |token: &Token| {
+        token
+            .claims()
+            .and_then(|c| c.expires)
+            .is_some_and(|e| e < now() + MARGIN)
+    };
+    token.is_none_or(ends)
+}
+
+impl Workload {
+    async fn token(&self) -> Result<Token, Failure> {
+        match self {
+            Self::File(path) => from_file(path),
+            Self::Variable => {
+                let text = std::env::var(VARIABLE).unwrap_or_default();
+                Token::read(&Zeroizing::new(text.into_bytes()), VARIABLE)
+            }
+            Self::Command(text) => {
+                let text = text.clone();
+                let ran = tokio::task::spawn_blocking(move || command::token(&text)).await;
+                ran.unwrap_or_else(|_| {
+                    Err(Failure::new(
+                        "token-command-failed",
+                        "the token command is lost",
+                    ))
+                })
+            }
+        }
+    }
+}
+
+fn from_file(path: &Path) -> Result<Token, Failure> {
+    use std::io::Read as _;
+    let shown = path.display();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(super::token::MOST_BYTES + 1));
+    std::fs::File::open(path)
+        .and_then(|file| {
+            file.take(super::token::MOST_BYTES as u64 + 1)
+                .read_to_end(&mut bytes)
+        })
+        .map_err(|error| {
+            Failure::new(
+                "token-unreadable",
+                format!("can't read the token file {shown} ({})", error.kind()),
+            )
+        })?;
+    Token::read(&bytes, &format!("the token file {shown}"))
+}

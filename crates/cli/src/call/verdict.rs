@@ -1,0 +1,137 @@
+//! What an answer means: fine, refused, or not from a Hushgate function at all.
+
+use hushgate_gateway::refusal::Cause;
+
+use super::clean;
+use super::identity::Identity;
+use super::target::Target;
+use super::wire::Answer;
+use crate::connection::failure::Failure;
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// Whether the function answered it as asked.
+    pub(super) fine: bool,
+    /// Whether the function's rules refused it.
+    pub(super) by_rules: bool,
+    /// The code of a refusal or failure.
+    pub(super) code: Option<String>,
+    /// What it means.
+    pub(super) message: Option<String>,
+    /// What to do.
+    pub(super) next: Option<String>,
+}
+
+impl Verdict {
+    fn fine(fine: bool) -> Self {
+        Self {
+            fine,
+            by_rules: false,
+            code: None,
+            message: None,
+            next: None,
+        }
+    }
+
+    fn failed(code: &str, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            code: Some(code.to_owned()),
+            message: Some(message.into()),
+            next: Some(next.into()),
+            ..Self::fine(false)
+        }
+    }
+
+    /// Of a call that got no answer.
+    pub(super) fn unanswered(failure: &Failure) -> Self {
+        Self {
+            code: Some(failure.code.clone()),
+            message: Some(failure.message.clone()),
+            next: failure.next.clone(),
+            ..Self::fine(false)
+        }
+    }
+
+    /// Of an answer to a call of `path`.
+    pub(super) fn of(answer: &Answer, path: &str, target: &Target, identity: &Identity) -> Self {
+        let ours = answer.headers.contains_key("x-hushgate-request-id");
+        if let Some(code) = answer.header("x-hushgate-error").filter(|_| ours) {
+            return refused(code);
+        }
+        if answer.status.is_redirection() && answer.headers.contains_key("location") {
+            return Self::failed(
+                "redirected",
+                format!(
+                    "the answer sends elsewhere ({}) and was not followed: an identity goes to no other address",
+                    answer
+                        .header("location")
+                        .map_or_else(|| "?".to_owned(), place)
+                ),
+                "if that is the function's own address, call it there",
+            );
+        }
+        if !ours && !path.ends_with("/healthz") {
+            return stranger(answer, target, identity);
+        }
+        Self::fine(answer.status.is_success() || answer.status.as_u16() == 304)
+    }
+}
+
+/// The origin of a location; its path may hold anything.
+fn place(location: &str) -> String {
+    let origin = location.split_once("://").map(|(scheme, rest)| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        format!("{scheme}://{host}")
+    });
+    origin.map_or_else(|| "another path".to_owned(), |origin| clean::line(&origin))
+}
+
+fn refused(code: &str) -> Verdict {
+    let Some(cause) = Cause::ALL.iter().find(|cause| cause.code() == code) else {
+        return Verdict::failed(
+            &clean::line(code),
+            "this version of the command does not know the code",
+            "look it up in docs/errors.md of the function's version",
+        );
+    };
+    Verdict {
+        by_rules: matches!(
+            cause,
+            Cause::EndpointNotListed
+                | Cause::MethodNotListed
+                | Cause::ParameterNotListed
+                | Cause::BodyNotListed
+                | Cause::PathNotNormal
+                | Cause::PseudonymInvalid
+        ),
+        ..Verdict::failed(cause.code(), cause.sentence(), cause.next_step())
+    }
+}
+
+/// An answer without the mark of a function: mostly the platform before it.
+fn stranger(answer: &Answer, target: &Target, identity: &Identity) -> Verdict {
+    let message = "the answer is not from a Hushgate function (it has no X-Hushgate-Request-Id)";
+    let denied = matches!(answer.status.as_u16(), 401 | 403);
+    let aws = target.host.ends_with(".on.aws")
+        || target.host.ends_with(".amazonaws.com")
+        || answer.headers.contains_key("x-amzn-errortype");
+    let google = target.host.ends_with(".run.app") || target.host.ends_with(".cloudfunctions.net");
+    let next = match answer.status.as_u16() {
+        _ if aws && denied && identity.is_aws() => {
+            "AWS refused before the function was reached: the caller needs lambda:InvokeFunctionUrl and lambda:InvokeFunction on it; check region and clock"
+        }
+        _ if aws && denied => {
+            "AWS refused before the function was reached: its Function URL asks for IAM; sign with --aws-iam"
+        }
+        _ if google && denied && identity.has_google() => {
+            "Google refused before the function was reached: the caller needs roles/run.invoker on the service, and --audience must be the service's URL"
+        }
+        _ if google && denied => {
+            "Google refused before the function was reached: send an identity token with --google or --google-key (beside a workload token if the function wants one)"
+        }
+        502..=504 => "the platform got no answer from the function; look at the function's log",
+        _ => "check the address: something else answers there",
+    };
+    Verdict::failed("not-a-function", message, next)
+}

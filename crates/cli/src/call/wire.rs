@@ -1,0 +1,259 @@
+//! The way to a function: one HTTP/1.1 connection, each step of it timed, nothing followed.
+//!
+//! The request target goes out byte for byte. No proxy is used and no redirect followed, so that a
+//! token reaches the named host only.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout_at;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, crypto};
+
+use super::fault;
+use super::target::Target;
+use crate::connection::failure::Failure;
+
+/// How long name, connection and TLS may take together.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What one call may cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// The time for a call, all included.
+    pub(super) time: Duration,
+    /// The most bytes of an answer's body.
+    pub(super) bytes: usize,
+}
+
+/// The way to one host, shared by all its connections.
+#[derive(Clone)]
+pub(super) struct Wire {
+    host: Arc<str>,
+    port: u16,
+    tls: Option<TlsConnector>,
+    loopback_only: bool,
+    limits: Limits,
+}
+
+/// How long each step took; the first three only where a connection was made for the call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Timing {
+    /// Finding the host's addresses.
+    pub(super) name: Option<Duration>,
+    /// The TCP connection.
+    pub(super) connect: Option<Duration>,
+    /// The TLS handshake.
+    pub(super) tls: Option<Duration>,
+    /// From sending the request to the head of the answer.
+    pub(super) first_byte: Duration,
+    /// Everything, to the last byte of the answer.
+    pub(super) total: Duration,
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) timing: Timing,
+}
+
+impl Answer {
+    /// A header as text, if it is there and is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl Wire {
+    /// Prepares the way to a function.
+    ///
+    /// # Errors
+    /// When the certificates that this machine trusts can't be read.
+    pub(super) fn to(target: &Target, limits: Limits) -> Result<Self, Failure> {
+        let tls = if target.tls { Some(trusting()?) } else { None };
+        Ok(Self {
+            host: target.host.as_str().into(),
+            port: target.port,
+            loopback_only: tls.is_none(),
+            tls,
+            limits,
+        })
+    }
+
+    /// The way to a service in clear that is not on this machine: the metadata server of a cloud.
+    pub(super) fn to_metadata(host: &str, port: u16, limits: Limits) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            tls: None,
+            loopback_only: false,
+            limits,
+        }
+    }
+
+    /// A connection that is made when it is first needed, and again when it was closed.
+    pub(super) fn line(&self) -> Line {
+        Line {
+            wire: self.clone(),
+            open: None,
+        }
+    }
+
+    async fn open(&self, timing: &mut Timing) -> Result<SendRequest<Full<Bytes>>, Failure> {
+        let start = Instant::now();
+        let addresses: Vec<SocketAddr> = lookup_host((&*self.host, self.port))
+            .await
+            .map_err(|_| fault::name_not_found(&self.host))?
+            .filter(|address| !self.loopback_only || address.ip().is_loopback())
+            .collect();
+        timing.name = Some(start.elapsed());
+        let start = Instant::now();
+        let mut last = fault::name_not_found(&self.host);
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    timing.connect = Some(start.elapsed());
+                    // Small requests go out at once.
+                    let _ = stream.set_nodelay(true);
+                    return self.speak(stream, timing).await;
+                }
+                Err(error) => last = fault::not_connected(address, &error),
+            }
+        }
+        Err(last)
+    }
+
+    async fn speak(
+        &self,
+        stream: TcpStream,
+        timing: &mut Timing,
+    ) -> Result<SendRequest<Full<Bytes>>, Failure> {
+        let Some(tls) = &self.tls else {
+            return shake_hands(stream).await;
+        };
+        let start = Instant::now();
+        let name = ServerName::try_from(self.host.to_string())
+            .map_err(|_| fault::name_not_found(&self.host))?;
+        let connected = tls.connect(name, stream).await;
+        let stream = connected.map_err(|error| fault::tls(&self.host, &error))?;
+        timing.tls = Some(start.elapsed());
+        shake_hands(stream).await
+    }
+}
+
+async fn shake_hands<T>(stream: T) -> Result<SendRequest<Full<Bytes>>, Failure>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| fault::broken(&error))?;
+    // What goes wrong on the connection is told by the call that meets it.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+/// TLS 1.2 and 1.3 with the certificates this machine trusts (`SSL_CERT_FILE` adds none: it replaces).
+fn trusting() -> Result<TlsConnector, Failure> {
+    let unusable = |error| fault::no_trust(&error);
+    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(unusable)?
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// One connection at a time to one host.
+pub(super) struct Line {
+    wire: Wire,
+    open: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Line {
+    /// Sends a request and reads the whole answer. A connection that the other side closed since the
+    /// last call is made again, once, for methods that may be repeated.
+    ///
+    /// # Errors
+    /// With the step that failed, and what to do.
+    pub(super) async fn send(&mut self, request: &Request<Bytes>) -> Result<Answer, Failure> {
+        let used = self.open.is_some();
+        match self.once(request).await {
+            Err(failure) if used && failure.code == fault::BROKEN && repeatable(request) => {
+                self.open = None;
+                self.once(request).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn once(&mut self, request: &Request<Bytes>) -> Result<Answer, Failure> {
+        let limits = self.wire.limits;
+        let start = Instant::now();
+        let deadline = tokio::time::Instant::now() + limits.time;
+        let mut timing = Timing::default();
+        let mut sender = if let Some(open) = ready(self.open.take()).await {
+            open
+        } else {
+            let connect = CONNECT.min(limits.time);
+            let opening = self.wire.open(&mut timing);
+            let opened = tokio::time::timeout(connect, opening).await;
+            opened.map_err(|_| fault::connect_timeout(&self.wire.host, connect))??
+        };
+        let exchange = async {
+            let sent = Instant::now();
+            let outgoing = request.clone().map(Full::new);
+            let answered = sender.send_request(outgoing).await;
+            let (head, mut body) = answered.map_err(|e| fault::broken(&e))?.into_parts();
+            timing.first_byte = sent.elapsed();
+            let mut bytes = Vec::new();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| fault::broken(&error))?;
+                let Some(data) = frame.data_ref() else {
+                    continue;
+                };
+                if bytes.len() + data.len() > limits.bytes {
+                    return Err(fault::too_large(limits.bytes));
+                }
+                bytes.extend_from_slice(data);
+            }
+            Ok((head, Bytes::from(bytes)))
+        };
+        let (head, body) = timeout_at(deadline, exchange)
+            .await
+            .map_err(|_| fault::answer_timeout(limits.time))??;
+        timing.total = start.elapsed();
+        self.open = Some(sender);
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+            timing,
+        })
+    }
+}
+
+/// A connection that the other side still holds open.
+async fn ready(open: Option<SendRequest<Full<Bytes>>>) -> Option<SendRequest<Full<Bytes>>> {
+    let mut open = open?;
+    open.ready().await.ok()?;
+    Some(open)
+}
+
+fn repeatable(request: &Request<Bytes>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
