@@ -553,7 +553,11 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
             "required",
         ),
         (vec![u, "/x", "--health"], 2, "cannot be used with"),
-        (vec![u, "/x", "--refused", "--anonymous"], 2, "required"),
+        (
+            vec![u, "/x", "--refused", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
         (vec![u, "/x", "--repeat", "0", "--anonymous"], 2, "not in"),
         (
             vec![u, "/x", "--concurrency", "2", "--anonymous"],

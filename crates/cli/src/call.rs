@@ -60,7 +60,7 @@ pub struct Options {
     #[arg(long, value_name = "SOURCE", conflicts_with_all = ["path", "method", "body", "health", "repeat"])]
     all: Option<String>,
     /// With --all: also the reading calls that must be refused
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "path")]
     refused: bool,
 
     /// The method [default: GET, or POST with a body]
