@@ -336,8 +336,10 @@ impl Executor {
                 if ready.is_empty() {
                     None
                 } else {
+                    // Who waits for the same thing is woken in an order that no seed decides.
+                    ready.sort_unstable();
                     let at = usize::try_from(world.rng.range(0, ready.len() as u64)).unwrap();
-                    Some(ready.swap_remove(at))
+                    Some(ready.remove(at))
                 }
             };
             match next {
