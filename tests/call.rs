@@ -23,6 +23,9 @@ use crate::tls::TlsSource;
 const USERS: &str = "/v2/users?status=active&page_size=30";
 const SECRET_KEY: &str = "aws-secret-that-never-shows";
 
+/// Names and values: of variables, of headers.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// What a run of the command gave.
 #[derive(Debug)]
 struct Ran {
@@ -98,7 +101,7 @@ async fn a_call_shows_what_the_function_answers_whatever_its_identity_comes_from
     let file = token_file(&world);
     let command = format!("cat '{file}'");
     let token = world.token();
-    let ways: [(&[&str], &[(&str, &str)]); 3] = [
+    let ways: [(&[&str], Pairs<'_>); 3] = [
         (&["--token-file", &file], &[]),
         (&["--token-command", &command], &[]),
         (&[], &[("HUSHGATE_CALL_TOKEN", &token)]),
@@ -475,6 +478,7 @@ async fn method_body_headers_and_path_arrive_as_they_were_given() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
     let (server, seen) = recording().await;
     let url = server.url();
@@ -631,7 +635,7 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
 async fn hostile_answers_are_bounded_and_harmless() {
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     let deep: &'static [u8] = deep.into_bytes().leak();
-    let answers: [(&str, u16, &[(&str, &str)], &[u8]); 6] = [
+    let answers: [(&str, u16, Pairs<'_>, &[u8]); 6] = [
         (
             "html",
             200,
