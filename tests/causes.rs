@@ -44,12 +44,13 @@ struct Line {
     psoxy: Option<String>,
 }
 
-/// The table of `docs/errors.md`.
+/// The first table of `docs/errors.md`, which lists what a caller may be told.
 fn documented() -> Vec<Line> {
     let page = std::fs::read_to_string(root().join("docs/errors.md")).expect("docs/errors.md");
     let plain = |cell: &str| cell.trim_matches('`').to_owned();
     page.lines()
-        .filter(|line| line.starts_with("| `"))
+        .skip_while(|line| !line.starts_with("| `"))
+        .take_while(|line| line.starts_with("| `"))
         .map(|line| {
             let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
             let [code, status, _, _, next, psoxy] = cells[..] else {
