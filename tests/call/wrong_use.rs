@@ -1,0 +1,158 @@
+//! Wrong use: told with what to do, and nothing is sent.
+
+use super::servers::recording;
+use super::{call, kept};
+
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
+    let (server, seen) = recording().await;
+    let url = server.url();
+    let u = url.as_str();
+    let empty = kept("");
+    let words = kept("Bearer opaque-secret");
+    let missing = "/nonexistent/token";
+    for (arguments, code, says) in [
+        (vec![], 2, "<URL>"),
+        (vec![u], 2, "identity-missing"),
+        (vec![u, "--anonymous"], 2, "path-missing"),
+        (vec![u, "/x"], 2, "--anonymous"),
+        (vec![u, "x", "--anonymous"], 2, "start with `/`"),
+        (vec![u, "/x y", "--anonymous"], 2, "percent-encoded"),
+        (vec![u, "/x#y", "--anonymous"], 2, "%23"),
+        (
+            vec!["http://fn.example", "/x", "--anonymous"],
+            2,
+            "this machine only",
+        ),
+        (
+            vec!["https://u:opaque-secret@fn.example", "/x", "--anonymous"],
+            2,
+            "name or password",
+        ),
+        (vec!["fn.example", "/x", "--anonymous"], 2, "no scheme"),
+        (
+            vec![u, "/x", "--token", "opaque-secret"],
+            2,
+            "token-in-argument",
+        ),
+        (
+            vec![
+                u,
+                "/x",
+                "-H",
+                "Authorization: Bearer opaque-secret",
+                "--anonymous",
+            ],
+            2,
+            "made by this command",
+        ),
+        (
+            vec![u, "/x", "-H", "nonsense", "--anonymous"],
+            2,
+            "'Name: value'",
+        ),
+        (
+            vec![u, "/x", "-X", "GE T", "--anonymous"],
+            2,
+            "method-invalid",
+        ),
+        (
+            vec![u, "/x", "-X", "CONNECT", "--anonymous"],
+            2,
+            "method-invalid",
+        ),
+        (
+            vec![u, "/x", "--as-user", "a\nb", "--anonymous"],
+            2,
+            "user-invalid",
+        ),
+        (
+            vec![u, "/x", "--token-file", "a", "--token-command", "b"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "/x", "--google", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "/x", "--audience", "a", "--anonymous"],
+            2,
+            "required",
+        ),
+        (vec![u, "/x", "--health"], 2, "cannot be used with"),
+        (
+            vec![u, "/x", "--refused", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
+        (vec![u, "/x", "--repeat", "0", "--anonymous"], 2, "not in"),
+        (
+            vec![u, "/x", "--concurrency", "2", "--anonymous"],
+            2,
+            "--repeat",
+        ),
+        (
+            vec![u, "/x", "--compat", "other", "--anonymous"],
+            2,
+            "psoxy",
+        ),
+        (vec![u, "/x", "--timeout", "0", "--anonymous"], 2, "not in"),
+        (
+            vec![u, "--all", "no-such", "--anonymous"],
+            2,
+            "no source `no-such`",
+        ),
+        (
+            vec![u, "--all", "asana", "--anonymous"],
+            2,
+            "has no rules yet",
+        ),
+        (
+            vec![u, "/x", "--token-file", missing],
+            1,
+            "can't read the token file",
+        ),
+        (vec![u, "/x", "--token-file", &empty], 1, "no token in it"),
+        (
+            vec![u, "/x", "--token-file", &words],
+            1,
+            "leave the word out",
+        ),
+        (
+            vec![u, "/x", "--token-command", "echo oh >&2; exit 7"],
+            1,
+            "exit status: 7",
+        ),
+        (vec![u, "/x", "--token-command", "yes"], 1, "token-"),
+        (
+            vec![u, "/x", "--token-command", "true"],
+            1,
+            "no token in it",
+        ),
+        (
+            vec![u, "/x", "--body", missing, "--anonymous"],
+            1,
+            "can't read the body",
+        ),
+        (
+            vec![u, "/x", "--google-key", missing],
+            1,
+            "google-key-unreadable",
+        ),
+        (vec![u, "/x", "--google-key", &words], 1, "not the key file"),
+        (vec![u, "/x", "--aws-iam"], 1, "AWS_ACCESS_KEY_ID"),
+        (
+            vec![u, "/x", "--aws-iam", "--region", "x"],
+            1,
+            "aws configure export-credentials",
+        ),
+    ] {
+        let ran = call(&arguments, &[("HOME", "/nonexistent")], "").await;
+        assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
+        assert!(ran.error.contains(says), "{arguments:?}: {}", ran.error);
+    }
+    assert_eq!(seen.lock().expect("the record").len(), 0);
+}
