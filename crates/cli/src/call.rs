@@ -12,7 +12,6 @@ mod load;
 mod pretty;
 mod request;
 mod show;
-mod sigv4;
 mod target;
 mod token;
 mod verdict;

@@ -176,6 +176,9 @@ pub enum PlatformError {
     /// The platform refused this function.
     #[error("the platform denied the identity token: {0}")]
     Denied(String),
+    /// A setting is missing that the platform's service needs.
+    #[error("setting `{0}` is missing from the configuration; set it")]
+    SettingMissing(&'static str),
 }
 
 /// Wall-clock time, injected so that expiry is testable.

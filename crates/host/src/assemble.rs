@@ -9,7 +9,7 @@ use hushgate_gateway::access::policy::Policy;
 use hushgate_gateway::connect::{Connector, ConnectorParts, Source, SourceHost, SourceOptions};
 use hushgate_gateway::egress::{Egress, EgressConfig, TlsFloor};
 use hushgate_gateway::gateway::{Gateway, Parts, Settings};
-use hushgate_gateway::ports::{SecretStore, SystemClock};
+use hushgate_gateway::ports::{PlatformIdentity, SecretStore, SystemClock};
 use hushgate_rules::endpoint::RuleSet;
 use hushgate_rules::language::LoadOptions;
 
@@ -86,8 +86,11 @@ pub async fn assemble(
             ..calls
         })
     };
-    let keys: Arc<dyn KeySource> = Arc::new(HttpKeySource::new(to_issuers));
-    let connector = connector(source, config, environment, &egress, reached)?;
+    let keys: Arc<dyn KeySource> = Arc::new(HttpKeySource::new(to_issuers.clone()));
+    let platform = config
+        .platform
+        .map(|kind| kind.identity(environment, &to_issuers));
+    let connector = connector(source, config, environment, &egress, reached, platform)?;
     Ok(Gateway::new(Parts {
         source: built_in.id.to_owned(),
         verifier: Verifier::new(policy, built_in.id, &keys, Arc::new(SystemClock)),
@@ -238,6 +241,7 @@ fn connector(
     environment: &Environment,
     egress: &Egress,
     reached: Reached,
+    platform: Option<Arc<dyn PlatformIdentity>>,
 ) -> Result<Connector, Vec<String>> {
     let settings = source
         .setting_names()
@@ -258,7 +262,7 @@ fn connector(
     let parts = ConnectorParts {
         store: reached.store,
         clock: Arc::new(SystemClock),
-        platform: None,
+        platform,
         endpoint: Arc::new(egress.clone()),
         settings,
         target_host: reached.target_host,

@@ -12,6 +12,8 @@ use hushgate_gateway::egress::TlsFloor;
 use hushgate_gateway::ports::Secret;
 use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization, Options};
 
+use crate::platform::PlatformKind;
+
 mod check;
 mod page;
 #[cfg(test)]
@@ -46,6 +48,8 @@ pub struct Config {
     pub connection: Option<String>,
     /// Rules that replace the built-in ones.
     pub rules: Option<Text>,
+    /// The cloud whose identity sources may take in place of a secret.
+    pub platform: Option<PlatformKind>,
     /// The source's host, where the account decides it.
     pub target_host: Option<String>,
     /// Where token endpoints are on a developer's machine.
@@ -140,6 +144,7 @@ impl Config {
             vault_pass_phrase_file: value("HUSHGATE_VAULT_PASSPHRASE_FILE").map(PathBuf::from),
             connection: value("HUSHGATE_CONNECTION").map(str::to_owned),
             rules: value("HUSHGATE_RULES").map(Text::new),
+            platform: PlatformKind::of(environment).unwrap_or_default(),
             target_host: value("HUSHGATE_TARGET_HOST").map(str::to_owned),
             token_origin: value("HUSHGATE_TOKEN_ORIGIN").map(str::to_owned),
             pseudonyms: Options {

@@ -6,8 +6,10 @@ mod assemble;
 pub mod config;
 pub mod connection;
 pub mod logs;
+pub mod platform;
 mod run;
 pub mod server;
+pub mod sigv4;
 pub mod store;
 
 pub use assemble::{BuiltIn, assemble, host_of, tls_floor};

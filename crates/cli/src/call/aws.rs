@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use hushgate_host::sigv4::{AccessKey, Scope};
 use zeroize::Zeroizing;
 
-use super::sigv4::{AccessKey, Scope};
 use super::target::Target;
 use crate::connection::failure::Failure;
 

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use clap::Args;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Request};
+use hushgate_host::sigv4::{self, AccessKey, KeyUnusable, Scope};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::google::Google;
-use super::sigv4::{self, AccessKey, Scope};
 use super::target::Target;
 use super::token::{Token, now};
 use super::{aws, command};
@@ -169,7 +169,9 @@ impl Identity {
     pub(super) async fn apply(&self, request: &mut Request<Bytes>) -> Result<(), Failure> {
         let (workload, google) = match &self.plan {
             Plan::Anonymous => return Ok(()),
-            Plan::Aws(key, scope) => return sigv4::sign(request, key, scope, now()),
+            Plan::Aws(key, scope) => {
+                return sigv4::sign(request, key, scope, now()).map_err(unusable);
+            }
             Plan::Tokens(workload, google) => (workload, google),
         };
         let mut kept = self.kept.lock().await;
@@ -277,4 +279,9 @@ fn from_file(path: &Path) -> Result<Token, Failure> {
             )
         })?;
     Token::read(&bytes, &format!("the token file {shown}"))
+}
+
+fn unusable(error: KeyUnusable) -> Failure {
+    Failure::new(error.code(), error.to_string())
+        .next("check the variables or the profile it comes from")
 }

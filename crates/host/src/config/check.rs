@@ -9,6 +9,7 @@ use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization};
 use super::text::Text;
 use super::variables::{VARIABLES, value};
 use super::{ConfigError, Environment};
+use crate::platform::{PlatformKind, is_pool_id};
 use crate::store::vault::{Vault, compartment_of, is_connection_id};
 use crate::store::{handed_keys, pass_phrase};
 
@@ -36,6 +37,14 @@ pub(super) fn problems(environment: &Environment) -> Vec<ConfigError> {
                 problem: format!("{problem}; allowed: {}", variable.allowed),
             });
         }
+    }
+    if value(environment, "HUSHGATE_PLATFORM").is_none()
+        && let Err(problem) = PlatformKind::of(environment)
+    {
+        problems.push(ConfigError {
+            variable: "HUSHGATE_PLATFORM".to_owned(),
+            problem: format!("{problem} to one of {}", PlatformKind::WORDS.join(", ")),
+        });
     }
     // Other programs may have variables of this prefix; only what looks like a slip is a problem.
     let unknown = environment
@@ -136,6 +145,31 @@ pub(super) fn connection(value: &str, _: &Environment) -> Verdict {
 pub(super) fn host(text: &str, environment: &Environment) -> Verdict {
     let local = value(environment, "HUSHGATE_DEV_LOOPBACK") == Some("1");
     check_host(text, local)
+}
+
+pub(super) fn platform(text: &str, _: &Environment) -> Verdict {
+    one_of(text, &PlatformKind::WORDS)
+}
+
+pub(super) fn metadata_host(text: &str, _: &Environment) -> Verdict {
+    plain_host(text)
+}
+
+pub(super) fn pool_id(text: &str, _: &Environment) -> Verdict {
+    if is_pool_id(text) {
+        Ok(())
+    } else {
+        Err("not the id of a pool or an identity".to_owned())
+    }
+}
+
+pub(super) fn developer_name(text: &str, _: &Environment) -> Verdict {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"_.-/".contains(&b);
+    if text.len() <= 128 && text.bytes().all(fits) {
+        Ok(())
+    } else {
+        Err("not the name of a developer provider".to_owned())
+    }
 }
 
 pub(super) fn token_origin(text: &str, environment: &Environment) -> Verdict {

@@ -2,9 +2,9 @@
 
 use super::Environment;
 use super::check::{
-    Verdict, access, canonicalization, compat, connection, count, domains, host, listen, log,
-    loopback, port, rules, seconds, secrets, size, tls, token_origin, vault_keys,
-    vault_pass_phrase_file,
+    Verdict, access, canonicalization, compat, connection, count, developer_name, domains, host,
+    listen, log, loopback, metadata_host, platform, pool_id, port, rules, seconds, secrets, size,
+    tls, token_origin, vault_keys, vault_pass_phrase_file,
 };
 
 /// One variable: what it means and what it may be.
@@ -84,6 +84,41 @@ pub static VARIABLES: &[Variable] = &[
         allowed: "a host name or IP address, with a port if need be; no path; a scheme only with `HUSHGATE_DEV_LOOPBACK=1`",
         default: None,
         check: host,
+    },
+    Variable {
+        name: "HUSHGATE_PLATFORM",
+        meaning: "The cloud whose identity token a source with `client_auth: federated` sends. Not set: `google` where `K_SERVICE` is set, `aws` where `AWS_LAMBDA_FUNCTION_NAME` is, else none.",
+        allowed: "`google`, `aws`, or empty",
+        default: None,
+        check: platform,
+    },
+    Variable {
+        name: "GCE_METADATA_HOST",
+        meaning: "Where Google Cloud's metadata server is, for identity tokens.",
+        allowed: "a host name or IP address, with a port if need be",
+        default: Some("metadata.google.internal"),
+        check: metadata_host,
+    },
+    Variable {
+        name: "IDENTITY_POOL_ID",
+        meaning: "On AWS, for identity tokens: the Cognito identity pool. It is called in the region its id begins with, with the access key of the function's role, which needs `cognito-identity:GetOpenIdTokenForDeveloperIdentity` on it.",
+        allowed: "`REGION:UUID`, as Cognito shows it",
+        default: None,
+        check: pool_id,
+    },
+    Variable {
+        name: "IDENTITY_ID",
+        meaning: "On AWS, for identity tokens: the identity in the pool that stands for the function; the subject of its tokens.",
+        allowed: "`REGION:UUID`, as Cognito shows it",
+        default: None,
+        check: pool_id,
+    },
+    Variable {
+        name: "DEVELOPER_NAME_ID",
+        meaning: "On AWS, for identity tokens: the pool's developer provider, under which the identity is linked to the source's `CLIENT_ID`.",
+        allowed: "at most 128 letters, digits and `_`, `.`, `-`, `/`",
+        default: None,
+        check: developer_name,
     },
     Variable {
         name: "HUSHGATE_COMPAT",

@@ -12,7 +12,7 @@ use crate::connect::fault::ConnectFault;
 use crate::connect::source::{Grant, SubjectToken};
 use crate::connect::template::Place;
 use crate::connect::values::Values;
-use crate::ports::{IdentityRequest, Secret};
+use crate::ports::{IdentityRequest, PlatformError, Secret};
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -145,6 +145,9 @@ impl Trade<'_> {
             client_id: client_id.as_deref().unwrap_or_default(),
         };
         let assertion = platform.assertion(&request).await;
-        assertion.map_err(|e| ConnectFault::PlatformFailed(e.to_string()))
+        assertion.map_err(|error| match error {
+            PlatformError::SettingMissing(name) => ConnectFault::SettingMissing(name.to_owned()),
+            other => ConnectFault::PlatformFailed(other.to_string()),
+        })
     }
 }

@@ -12,36 +12,50 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::connection::failure::Failure;
-
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// An access key. It has no `Debug` and is erased when dropped.
 #[derive(Clone)]
-pub(super) struct AccessKey {
-    pub(super) id: String,
-    pub(super) secret: Zeroizing<String>,
+pub struct AccessKey {
+    /// The public part.
+    pub id: String,
+    /// The part that signs.
+    pub secret: Zeroizing<String>,
     /// Of temporary keys.
-    pub(super) session: Option<Zeroizing<String>>,
+    pub session: Option<Zeroizing<String>>,
 }
 
 /// What a signature is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Scope {
-    pub(super) region: String,
-    pub(super) service: String,
+pub struct Scope {
+    /// Such as `eu-central-1`.
+    pub region: String,
+    /// Such as `lambda`.
+    pub service: String,
+}
+
+/// The access key can't be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the AWS access key has characters that can't stand in a header")]
+pub struct KeyUnusable;
+
+impl KeyUnusable {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        "aws-key-unreadable"
+    }
 }
 
 /// Signs a request that has its `Host`; `time` is in seconds since 1970.
 ///
 /// # Errors
 /// When a key has characters that can't stand in a header.
-pub(super) fn sign(
+pub fn sign(
     request: &mut Request<Bytes>,
     key: &AccessKey,
     scope: &Scope,
     time: u64,
-) -> Result<(), Failure> {
+) -> Result<(), KeyUnusable> {
     let stamp = stamp(time);
     let payload = hex(&Sha256::digest(request.body()));
     let headers = request.headers_mut();
@@ -64,14 +78,8 @@ pub(super) fn sign(
     put(request.headers_mut(), "authorization", &authorization)
 }
 
-fn put(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), Failure> {
-    let mut value = HeaderValue::from_str(value).map_err(|_| {
-        Failure::new(
-            "aws-key-unreadable",
-            "the AWS access key has characters that can't stand in a header",
-        )
-        .next("check the variables or the profile it comes from")
-    })?;
+fn put(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), KeyUnusable> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| KeyUnusable)?;
     value.set_sensitive(true);
     headers.insert(HeaderName::from_static(name), value);
     Ok(())
@@ -161,7 +169,8 @@ fn canonical_query(query: &str) -> String {
     pairs.join("&")
 }
 
-fn encoded(bytes: &[u8]) -> String {
+/// Percent-encoded, all but the unreserved characters of RFC 3986.
+pub(crate) fn encoded(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
@@ -286,7 +295,7 @@ mod tests {
 
     #[test]
     fn makes_the_signatures_that_are_known_from_elsewhere() {
-        let all: Vec<Known> = serde_json::from_str(include_str!("sigv4_known.json")).unwrap();
+        let all: Vec<Known> = serde_json::from_str(include_str!("sigv4/known.json")).unwrap();
         assert!(all.len() >= 20);
         for known in all {
             let (path, query) = known.target.split_once('?').unwrap_or((&known.target, ""));
