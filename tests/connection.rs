@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod functions;
+mod interrupted;
 mod keys;
 mod page;
 mod terminal;

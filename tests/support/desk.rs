@@ -235,6 +235,21 @@ impl Running {
         }
     }
 
+    /// Presses Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(sent.expect("kill").success());
+    }
+
+    /// Waits until it says a line with this text; panics when it ends before.
+    pub(crate) fn hear(&mut self, text: &str) {
+        while !self.heard.contains(text) {
+            let read = self.stderr.read_line(&mut self.heard).expect("a line");
+            assert!(read > 0, "it ended without `{text}`:\n{}", self.heard);
+        }
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Said {
         let mut out = String::new();

@@ -24,6 +24,7 @@ mod revoke;
 mod rotate;
 pub mod setup;
 mod terminal;
+mod unbroken;
 pub mod unlock;
 pub mod web;
 
@@ -60,18 +61,35 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let done = runtime.block_on(async {
-        tokio::select! {
-            done = dispatch(command) => done,
-            _ = tokio::signal::ctrl_c() => {
-                Err(Failure::new("interrupted", "interrupted; nothing more was kept"))
-            }
-        }
-    });
+    let done = runtime.block_on(until_interrupted(dispatch(command)));
     prompt::show_again();
     // A question that still waits for its answer must not keep the command.
     runtime.shutdown_background();
     Ok(report(done, command.json()))
+}
+
+/// Ends with the command, or when it is interrupted: then a step that must not be broken off goes on
+/// to its end first.
+async fn until_interrupted(
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let mut command = std::pin::pin!(command);
+    tokio::select! {
+        done = &mut command => return done,
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    if !unbroken::idle() {
+        print::note(
+            "interrupted: what was begun at the vendor is brought to its end, so that no token is lost",
+        );
+    }
+    tokio::select! {
+        biased;
+        done = &mut command => done,
+        () = unbroken::until_idle() => {
+            Err(Failure::new("interrupted", "interrupted; nothing more was kept"))
+        }
+    }
 }
 
 async fn dispatch(command: &Command) -> Result<(), Failure> {

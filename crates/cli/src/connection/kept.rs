@@ -11,7 +11,9 @@ use serde_json::json;
 
 use super::check;
 use super::failure::Failure;
+use super::renewal::RenewalLock;
 use super::setup::now;
+use super::unbroken::unbroken;
 use super::{Place, find_source};
 use crate::print;
 
@@ -41,8 +43,12 @@ pub(super) async fn test(options: &One) -> Result<(), Failure> {
         .enumerate()
     {
         let connector = connector(&place, &record, source)?;
-        let looked = check::look(&connector, options.act_for.as_deref()).await;
-        connector.quiet().await;
+        let looked = unbroken(async {
+            let looked = check::look(&connector, options.act_for.as_deref()).await;
+            connector.quiet().await;
+            looked
+        })
+        .await;
         let looked = looked.map_err(|mut failure| {
             failure.message = format!("{}: {}", source.id, failure.message);
             failure.next.get_or_insert_with(|| {
@@ -61,9 +67,9 @@ pub(super) async fn test(options: &One) -> Result<(), Failure> {
         account: seen.account.clone().or_else(|| record.account.clone()),
         email: seen.email.clone().or_else(|| record.email.clone()),
         validated: Some(now()),
-        ..record
+        ..record.clone()
     };
-    keep_record(&place, &tested).await?;
+    unbroken(keep_tested(&place, &record, &tested)).await?;
     if options.json {
         let result = json!({
             "id": tested.id, "works": true, "serves": tested.serves, "account": tested.account,
@@ -139,10 +145,20 @@ pub(super) fn connector(
     Ok(Connector::new(Arc::clone(source), parts)?)
 }
 
-async fn keep_record(place: &Place, record: &Record) -> Result<(), Failure> {
-    let changes = vec![(RECORD.to_owned(), Some(Secret::new(record.text())))];
-    place.store.save(&record.id, false, changes).await?;
-    Ok(())
+/// Keeps what a test found out; not when the connection was made anew meanwhile, which has a record of
+/// its own.
+async fn keep_tested(place: &Place, before: &Record, tested: &Record) -> Result<(), Failure> {
+    let lock = RenewalLock::take(place, &before.id).await?;
+    let kept = async {
+        if place.record(&before.id).await? == *before {
+            let changes = vec![(RECORD.to_owned(), Some(Secret::new(tested.text())))];
+            place.store.save(&before.id, false, changes).await?;
+        }
+        Ok(())
+    }
+    .await;
+    lock.give_back().await;
+    kept
 }
 
 pub(super) fn whose(record: &Record) -> String {

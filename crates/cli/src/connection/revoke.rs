@@ -10,6 +10,7 @@ use super::Place;
 use super::failure::Failure;
 use super::kept::{One, connector, main_source, whose};
 use super::renewal::RenewalLock;
+use super::unbroken::unbroken;
 use crate::{print, prompt};
 
 /// Options of `connection revoke`.
@@ -45,7 +46,7 @@ pub(super) async fn revoke(options: &Revoke) -> Result<(), Failure> {
         let named = options.one.source.as_deref();
         let source = main_source(&place, &record, named)?;
         let connector = connector(&place, &record, &source)?;
-        let ended = end(&place, id, &connector).await;
+        let ended = unbroken(end(&place, id, &connector)).await;
         let (lock, revoked) = ended.map_err(|failure| not_revoked(failure, id))?;
         match revoked {
             Revoked::NotDeclared => {

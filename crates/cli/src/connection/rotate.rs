@@ -7,6 +7,7 @@ use super::Place;
 use super::connect::{self, Again};
 use super::failure::Failure;
 use super::kept::{connector, main_source};
+use super::unbroken::unbroken;
 use crate::print;
 
 /// Options of `connection rotate`.
@@ -39,13 +40,16 @@ pub(super) async fn rotate(options: &Options) -> Result<(), Failure> {
     }
     let connector = connector(&place, &record, &source)?;
     let user = again.act_for();
-    let renewed = async {
-        let living = connector.obtain(user).await?;
-        connector.renewed(user, &living).await
-    }
-    .await;
-    connector.quiet().await;
-    renewed?;
+    unbroken(async {
+        let renewed = async {
+            let living = connector.obtain(user).await?;
+            connector.renewed(user, &living).await
+        }
+        .await;
+        connector.quiet().await;
+        renewed
+    })
+    .await?;
     let refreshes = source
         .auth
         .exchange

@@ -10,6 +10,7 @@ use crate::connection::check::{self, Checked};
 use crate::connection::draft::{Draft, JOURNAL};
 use crate::connection::failure::Failure;
 use crate::connection::renewal::RenewalLock;
+use crate::connection::unbroken::unbroken;
 use crate::connection::web::{Answers, Connected, Problem};
 
 /// A refresh token that was entered and is used up, and the one that came for it and is not kept.
@@ -22,6 +23,10 @@ pub(super) struct Left {
 impl Setup {
     /// Finds out whether it works, and keeps it; remembers what a failed attempt used up.
     pub(super) async fn finish(&self, draft: Draft) -> Result<Connected, Problem> {
+        unbroken(self.attempt(draft)).await
+    }
+
+    async fn attempt(&self, draft: Draft) -> Result<Connected, Problem> {
         let done = self.check_and_keep(&draft).await;
         if done.is_ok() {
             *locked(&self.left) = None;
