@@ -5,6 +5,7 @@ mod bad_input;
 mod functions;
 mod interrupted;
 mod keys;
+mod mechanisms;
 mod page;
 mod terminal;
 mod vault;

@@ -48,7 +48,7 @@ pub(crate) fn connect(desk: &Desk, auth: &str, fields: &Value) -> Running {
 }
 
 /// A connection was made, to this account, and what it needs is kept, and nothing secret was shown.
-fn check_connected(desk: &Desk, ended: &Said, account: &str, kept: &[&str]) {
+pub(crate) fn check_connected(desk: &Desk, ended: &Said, account: &str, kept: &[&str]) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let told = ended.json();
     assert_eq!(told["id"], "peer", "{told}");

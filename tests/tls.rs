@@ -11,7 +11,7 @@ use crate::support::peer::Peer;
 use crate::support::{World, skipped};
 
 /// The Python of the test peers.
-fn python() -> Option<OsString> {
+pub(crate) fn python() -> Option<OsString> {
     let python = std::env::var_os("HUSHGATE_PYTHON");
     if python.is_none() {
         assert!(
@@ -24,7 +24,7 @@ fn python() -> Option<OsString> {
 }
 
 /// A folder with a certificate for this machine and the authority that made it.
-fn certificates(python: &OsString) -> PathBuf {
+pub(crate) fn certificates(python: &OsString) -> PathBuf {
     let folder = scratch("tls");
     let made = Command::new(python)
         .arg(root().join("tests/peers/certificates.py"))

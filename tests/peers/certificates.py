@@ -1,6 +1,7 @@
-"""A certificate authority of its own, and a certificate for 127.0.0.1.
+"""A certificate authority of its own, a certificate for 127.0.0.1, and one for a client.
 
-Argument: a folder for `ca.pem` and `chain.pem` (the certificate and its key).
+Argument: a folder for `ca.pem`, `chain.pem` and `client.pem` (certificates with their keys; the client's
+is an RSA key, and its certificate its own authority).
 """
 
 import datetime
@@ -10,7 +11,7 @@ import sys
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 now = datetime.datetime.now(datetime.timezone.utc)
@@ -35,6 +36,11 @@ def named(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
+def pem_of_key(key):
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
 def pem(thing):
     return thing.public_bytes(serialization.Encoding.PEM)
 
@@ -48,5 +54,7 @@ address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.
 leaf = certificate(named("127.0.0.1"), key, named("Test CA"), ca_key,
                    [address, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])])
 (folder / "ca.pem").write_bytes(pem(ca))
-(folder / "chain.pem").write_bytes(pem(leaf) + key.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+client_key = rsa.generate_private_key(65537, 2048)
+client = certificate(named("client"), client_key, named("client"), client_key, [])
+(folder / "chain.pem").write_bytes(pem(leaf) + pem_of_key(key))
+(folder / "client.pem").write_bytes(pem(client) + pem_of_key(client_key))

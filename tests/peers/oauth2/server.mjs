@@ -1,27 +1,34 @@
 // An OAuth 2 provider for the tests of connections: oidc-provider with every grant that Hushgate speaks.
 //
-//   HUSHGATE_PEERS=<folder with node_modules> [ACCESS_TOKEN_SECONDS=3600] node server.mjs
+//   HUSHGATE_PEERS=<folder with node_modules> [ACCESS_TOKEN_SECONDS=3600] [CLIENT_CERTIFICATE=FILE] node server.mjs
 //
-// It prints one line of JSON when it listens: {"issuer", "private_key"}; the key, in PEM, is that of the
-// clients `machine-jwt` and `bearer`. The clients are below; their secret is `a secret of the tests only`.
+// It prints one line of JSON when it listens: {"issuer", "private_key", "key", "fingerprint"}; the private key, in PEM, is
+// that of the clients `machine-jwt` and `bearer` and of the app in vendor.mjs, the other key is the one that
+// is asked for there. The clients are below; their secret is `a secret of the tests only`. The client
+// `machine-certificate` must name the certificate in FILE, which holds its public key.
 // Refresh tokens are for one use: the reuse of one revokes all that came of its consent. People sign in
 // with any name and password on the provider's own pages, on which they also consent.
 //
 //   /oauth/token, /oauth/authorize (also /authorize), /oauth/device, /oauth/revoke, /device   the protocols
 //   POST /control/seed?client=ID   a refresh token as a consent gives it: {"refresh_token"}
+//   POST /control/token            an access token as a person makes it by hand: {"access_token"}
 //   POST /control/lose?answers=N   the next N token requests are served, but their answers are lost
 //   GET  /control/events           {"granted": {GRANT: N}, "refused": [[CODE, TEXT]], "revoked": N}
 //   GET  /control/last             the parameters of the last token request
 //   GET  /oauth/token/accessible-resources, any other path
 //                                  the API: the account, for a living access token; 401 for another
+//   what is in vendor.mjs            keys, HTTP Basic, a login, a GitHub App
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { createPublicKey, generateKeyPairSync, randomUUID, verify } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, randomUUID, verify, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { KEY, vendor } from './vendor.mjs';
 
 const peers = createRequire(join(process.env.HUSHGATE_PEERS, 'peers.js'));
 const { Provider, errors } = await import(pathToFileURL(peers.resolve('oidc-provider')));
+const jose = await import(pathToFileURL(peers.resolve('jose')));
 
 const SECRET = 'a secret of the tests only';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -32,7 +39,9 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
 const privateKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 const publicKey = createPublicKey(privateKey);
-const publicJwk = { ...publicKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' };
+const signing = (key) => ({ ...key.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' });
+const certificate = process.env.CLIENT_CERTIFICATE
+  && new X509Certificate(readFileSync(process.env.CLIENT_CERTIFICATE));
 
 const client = (client_id, grant_types, more = {}) => ({
   client_id,
@@ -49,17 +58,19 @@ const consented = {
   // Any port of this machine is a redirect for native applications (RFC 8252 section 7.3).
   application_type: 'native',
 };
+const byKey = (key) => ({
+  client_secret: undefined,
+  token_endpoint_auth_method: 'private_key_jwt',
+  token_endpoint_auth_signing_alg: 'RS256',
+  jwks: { keys: [signing(key)] },
+});
 const open = { client_secret: undefined, token_endpoint_auth_method: 'none' };
 
 const clients = [
   client('machine-body', ['client_credentials']),
   client('machine-basic', ['client_credentials'], { token_endpoint_auth_method: 'client_secret_basic' }),
-  client('machine-jwt', ['client_credentials'], {
-    client_secret: undefined,
-    token_endpoint_auth_method: 'private_key_jwt',
-    token_endpoint_auth_signing_alg: 'RS256',
-    jwks: { keys: [publicJwk] },
-  }),
+  client('machine-jwt', ['client_credentials'], byKey(publicKey)),
+  ...certificate ? [client('machine-certificate', ['client_credentials'], byKey(certificate.publicKey))] : [],
   client('app', ['authorization_code', 'refresh_token'], consented),
   client('app-basic', ['authorization_code', 'refresh_token'], {
     ...consented, token_endpoint_auth_method: 'client_secret_basic',
@@ -79,7 +90,7 @@ let lost = 0;
 function configuration() {
   return {
     clients,
-    jwks: { keys: [{ ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' }] },
+    jwks: { keys: [signing(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)] },
     scopes: ['openid', 'offline_access', 'api'],
     routes: {
       authorization: '/oauth/authorize',
@@ -169,6 +180,12 @@ const grants = (provider) => ({
   }],
 });
 
+/** Whether the header of an assertion names the certificate by its SHA-1 (RFC 7515 section 4.1.7). */
+function namesCertificate(assertion) {
+  const { x5t } = jose.decodeProtectedHeader(assertion);
+  return x5t === Buffer.from(certificate.fingerprint.replaceAll(':', ''), 'hex').toString('base64url');
+}
+
 function start(issuer) {
   const provider = new Provider(issuer, configuration());
   for (const [name, [params, serve]] of Object.entries(grants(provider))) {
@@ -176,7 +193,12 @@ function start(issuer) {
   }
   provider.use(async (ctx, next) => {
     await next();
-    if (ctx.path === '/oauth/token') last = ctx.oidc?.body ?? {};
+    if (ctx.path !== '/oauth/token') return;
+    last = ctx.oidc?.body ?? {};
+    if (last.client_id === 'machine-certificate' && ctx.status === 200 && !namesCertificate(last.client_assertion)) {
+      ctx.status = 401;
+      ctx.body = { error: 'invalid_client', error_description: 'AADSTS700027: the certificate with this identifier is not registered' };
+    }
   });
   provider.on('grant.success', (ctx) => {
     const grant = ctx.oidc.params.grant_type;
@@ -191,12 +213,26 @@ function start(issuer) {
 const SITES = '/oauth/token/accessible-resources';
 const PROTOCOLS = /^\/(oauth|device|interaction|session|\.well-known|jwks|me)(\/|$)/;
 
+/** An access token of an account that came of no grant. */
+async function issue(provider, client, accountId) {
+  const asked = await provider.Client.find(client);
+  return new provider.AccessToken({ ...await consent(provider, asked, accountId), gty: 'made by hand' }).save();
+}
+
+/** Ends a living access token; whether there was one. */
+async function end(provider, token) {
+  const found = await provider.AccessToken.find(token);
+  await found?.destroy();
+  return Boolean(found);
+}
+
 async function control(provider, url) {
   if (url.pathname === '/control/seed') {
     const asked = await provider.Client.find(url.searchParams.get('client'));
     const base = { ...await consent(provider, asked, 'avery'), gty: 'authorization_code' };
     return { refresh_token: await new provider.RefreshToken(base).save() };
   }
+  if (url.pathname === '/control/token') return { access_token: await issue(provider, 'person', 'avery') };
   if (url.pathname === '/control/lose') lost = Number(url.searchParams.get('answers'));
   return url.pathname === '/control/last' ? last : events;
 }
@@ -204,7 +240,7 @@ async function control(provider, url) {
 async function api(provider, request, path) {
   const token = /^bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
   const found = await provider.AccessToken.find(token) ?? await provider.ClientCredentials.find(token);
-  if (!found || found.isExpired) return [401, { error: 'invalid_token' }];
+  if (!found || found.isExpired) return [401, { error: 'invalid_token', message: 'This token is not known here' }];
   const id = found.accountId ?? found.clientId;
   const account = { id, name: `Account ${id}`, email: `${id}@example.com` };
   return [200, path === SITES ? [account] : account];
@@ -227,15 +263,19 @@ const server = createServer(async (request, response) => {
   }
   const [status, body] = url.pathname.startsWith('/control/')
     ? [200, await control(provider, url)]
-    : await api(provider, request, url.pathname);
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(body));
+    : await vendor(request, url, {
+      jose, publicKey, issue: (id) => issue(provider, 'person', id), end: (token) => end(provider, token),
+    }) ?? await api(provider, request, url.pathname);
+  response.writeHead(status, body && { 'content-type': 'application/json' });
+  response.end(body && JSON.stringify(body));
 });
 
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   provider = start(issuer);
-  console.log(JSON.stringify({ issuer, private_key: privateKey.export({ format: 'pem', type: 'pkcs8' }) }));
+  console.log(JSON.stringify({
+    issuer, private_key: privateKey.export({ format: 'pem', type: 'pkcs8' }), key: KEY, fingerprint: certificate?.fingerprint,
+  }));
 });
 // The test holds our standard input open; when it ends, however it ends, so do we.
 process.stdin.on('end', () => process.exit(0)).resume();

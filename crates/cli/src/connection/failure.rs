@@ -91,7 +91,7 @@ impl From<Problem> for Failure {
         Self {
             code: problem.code,
             message,
-            cause: None,
+            cause: problem.cause,
             vendor: problem.vendor,
             next: problem.next,
             usage: false,

@@ -297,6 +297,7 @@ pub(super) fn problem(failure: Failure) -> Problem {
         vendor: failure.vendor,
         next: failure.next,
         code: failure.code,
+        cause: failure.cause,
         fields: BTreeMap::new(),
     }
 }

@@ -182,9 +182,13 @@ impl Diagnosis {
         }
     }
 
-    /// The cause for a grant: without a refresh token, a grant that is not known is something else.
+    /// The cause for a grant: without a refresh token, a grant that is not known is something else, and
+    /// a login that is not let in needs no words.
     #[must_use]
-    pub(super) fn of_grant(self, grant: Grant) -> Self {
+    pub(super) fn of_grant(self, grant: Grant, status: u16) -> Self {
+        if self == Self::Unknown && grant == Grant::Login && status == 401 {
+            return Self::WrongPassword;
+        }
         if self != Self::RefreshTokenUnknown || grant.refreshes() {
             return self;
         }

@@ -76,7 +76,7 @@ impl Trade<'_> {
     pub(super) fn read(&self, response: &TokenResponse) -> Result<Granted, ConnectFault> {
         let now = self.parts.clock.unix_seconds();
         let granted = answer::read(response, &self.exchange.answer, now);
-        granted.map_err(|fault| fault.of_grant(self.exchange.grant))
+        granted.map_err(|fault| fault.of_grant(self.exchange.grant, response.status))
     }
 
     /// The device authorization request (RFC 8628 section 3.1), and the answer as it came.

@@ -175,11 +175,11 @@ impl ConnectFault {
     }
 
     /// The same fault as it is to be understood for a grant.
-    pub(super) fn of_grant(self, grant: Grant) -> Self {
+    pub(super) fn of_grant(self, grant: Grant, status: u16) -> Self {
         match self {
             Self::Rejected { reason, cause } => Self::Rejected {
                 reason,
-                cause: cause.of_grant(grant),
+                cause: cause.of_grant(grant, status),
             },
             other => other,
         }

@@ -172,6 +172,8 @@ pub struct Problem {
     pub next: Option<String>,
     /// The stable code.
     pub code: String,
+    /// Why a credential was refused, as a code.
+    pub cause: Option<&'static str>,
     /// The fields it is about, each with a sentence.
     pub fields: BTreeMap<String, String>,
 }

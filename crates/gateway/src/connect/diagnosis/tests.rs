@@ -70,17 +70,27 @@ fn what_a_vendor_writes_is_not_carried_on() {
 #[test]
 fn a_grant_without_a_refresh_token_is_not_told_to_have_one() {
     let unknown = Diagnosis::RefreshTokenUnknown;
-    assert_eq!(unknown.of_grant(Grant::DeviceCode), unknown);
-    assert_eq!(unknown.of_grant(Grant::JwtBearer), Diagnosis::KeyUnknown);
-    assert_eq!(unknown.of_grant(Grant::Login), Diagnosis::WrongPassword);
+    assert_eq!(unknown.of_grant(Grant::DeviceCode, 400), unknown);
     assert_eq!(
-        unknown.of_grant(Grant::ClientCredentials),
+        unknown.of_grant(Grant::JwtBearer, 400),
+        Diagnosis::KeyUnknown
+    );
+    assert_eq!(
+        unknown.of_grant(Grant::Login, 400),
+        Diagnosis::WrongPassword
+    );
+    assert_eq!(
+        unknown.of_grant(Grant::ClientCredentials, 400),
         Diagnosis::RequestWrong
     );
     assert_eq!(
-        Diagnosis::WrongId.of_grant(Grant::Login),
+        Diagnosis::WrongId.of_grant(Grant::Login, 401),
         Diagnosis::WrongId
     );
+    let silent = Diagnosis::Unknown;
+    assert_eq!(silent.of_grant(Grant::Login, 401), Diagnosis::WrongPassword);
+    assert_eq!(silent.of_grant(Grant::Login, 400), silent);
+    assert_eq!(silent.of_grant(Grant::JwtBearer, 401), silent);
 }
 
 #[test]

@@ -226,6 +226,7 @@ async fn a_failure_is_told_and_can_be_mended() -> Tested {
             )),
             next: Some("check the client secret".into()),
             code: "client-rejected".into(),
+            cause: None,
             fields: BTreeMap::from([("CLIENT_SECRET".into(), "was refused".into())]),
         });
     }
