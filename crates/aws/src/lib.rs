@@ -1,0 +1,1 @@
+//! Amazon Web Services: the Lambda host, and secrets, objects and queues.
