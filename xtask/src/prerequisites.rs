@@ -96,27 +96,38 @@ pub(crate) fn install() -> anyhow::Result<Peers> {
             step("Chromium of the browser tests", &mut unpack)
         },
     )?;
-    let venv = tools().join("python");
+    let python = environment("python", "requirements.txt", "the test peers")?;
+    Ok(Peers { node, python })
+}
+
+/// Installs the pinned emulators of the clouds; gives the interpreter of their environment.
+pub(crate) fn install_emulators() -> anyhow::Result<PathBuf> {
+    environment(
+        "python-clouds",
+        "requirements-cloud.txt",
+        "the clouds' emulators",
+    )
+}
+
+/// A virtual environment in `.tools/` with the packages that a file of `tests/peers` pins; gives its
+/// interpreter.
+fn environment(name: &str, pins: &str, of: &str) -> anyhow::Result<PathBuf> {
+    let venv = tools().join(name);
     let python = venv.join("bin/python");
-    once(&venv, &[source.join("requirements.txt")], |folder| {
+    let source = root().join("tests/peers").join(pins);
+    once(&venv, &[source], |folder| {
         let mut create = Command::new("python3");
         create.args(["-m", "venv"]).arg(folder);
-        step("Python environment of the test peers", &mut create)?;
+        step(&format!("Python environment of {of}"), &mut create)?;
         let mut pip = Command::new(&python);
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-r",
-        ]);
+        pip.args(["-m", "pip", "install", "--quiet"]);
+        pip.args(["--disable-pip-version-check", "-r"]);
         step(
-            "Python packages of the test peers",
-            pip.arg(folder.join("requirements.txt")),
+            &format!("Python packages of {of}"),
+            pip.arg(folder.join(pins)),
         )
     })?;
-    Ok(Peers { node, python })
+    Ok(python)
 }
 
 /// Runs `install` in `folder` with copies of `pins`, unless it finished there before for equal pins.
