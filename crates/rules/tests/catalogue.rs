@@ -2,11 +2,20 @@
 //! query parameters and forwarded headers, but for listed and reasoned differences.
 //!
 //! The catalogue is a shared folder beside the repository; without it the comparison is skipped.
-#![expect(clippy::panic, reason = "a failure is the test's failure")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure is the test's failure"
+)]
+
+#[path = "catalogue/cautions.rs"]
+mod cautions;
+#[path = "support/evidence.rs"]
+mod evidence;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
+use evidence::{root, shared};
 use hushgate_rules::language::{EndpointSpec, LoadOptions, RestRules, RuleFile, Spanned, parse};
 use serde::Deserialize;
 
@@ -42,20 +51,12 @@ enum Query {
     Open(String),
 }
 
-fn catalogue() -> PathBuf {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let shared = std::env::var_os("HUSHGATE_SHARED").unwrap_or_else(|| beside.into());
-    PathBuf::from(shared).join("catalogue")
-}
-
 #[test]
 fn shipped_rules_admit_what_the_catalogue_lists() {
-    let catalogue = catalogue();
-    if !catalogue.is_dir() {
-        println!("skipped: {} not found", catalogue.display());
+    let Some(catalogue) = shared("catalogue") else {
         return;
-    }
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
+    };
+    let rules = root().join("rules");
     let mut lacking = BTreeSet::new();
     let mut compared = 0;
     for source in std::fs::read_dir(rules).unwrap() {
