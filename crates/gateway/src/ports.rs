@@ -1,4 +1,4 @@
-//! What the gateway needs from outside: secrets, time, randomness and tasks.
+//! What the gateway needs from outside: secrets, objects, queues, time, randomness and tasks.
 //!
 //! Each port is a trait so that a cloud, a laptop, a test and a simulation give their own.
 
@@ -10,8 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 mod memory;
+pub mod objects;
+pub mod queue;
 
 pub use memory::MemoryStore;
+pub use objects::Objects;
+pub use queue::Queue;
 
 /// A future that a port returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
