@@ -24,6 +24,34 @@ pub struct Inbound {
     pub body: Bytes,
     /// The address of the TCP peer, or what the platform vouches for.
     pub peer: Option<IpAddr>,
+    /// What the hosting platform itself says about the caller, beside the request; never anything that
+    /// a header or a body says. A host that is told nothing leaves it out.
+    pub vouched: Option<Vouched>,
     /// When the host read the request head; time limits count from here.
     pub received: Instant,
+}
+
+/// What only the hosting platform can say about a caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vouched {
+    /// AWS checked the request's signature and found this IAM principal.
+    AwsIam(AwsIam),
+}
+
+/// An IAM principal as the request context of a Lambda function gives it: `requestContext.authorizer.iam`
+/// (Function URL, API Gateway v2) or `requestContext.identity` (API Gateway v1).
+///
+/// The texts are those of the context, unchecked: the access policy takes them apart strictly. `null` and
+/// missing members are `None`, or empty for the first two.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AwsIam {
+    /// `userArn`.
+    pub arn: String,
+    /// `accountId`: the account of the caller, not that of the function.
+    pub account: String,
+    /// `principalOrgId`; Function URLs don't give it.
+    pub organization: Option<String>,
+    /// Whether the credentials came from a Cognito identity pool: `cognitoIdentity`, or one of
+    /// `cognitoIdentityPoolId` and `cognitoIdentityId`, is there and not `null`.
+    pub cognito: bool,
 }

@@ -314,6 +314,7 @@ pub(crate) fn request(values: &[&[u8]]) -> Inbound {
         headers,
         body: Bytes::new(),
         peer: Some(IpAddr::from([198, 51, 100, 4])),
+        vouched: None,
         received: Instant::now(),
     }
 }

@@ -165,6 +165,7 @@ impl Request {
             headers: self.headers,
             body: self.body,
             peer: Some(self.peer),
+            vouched: None,
             received: Instant::now(),
         }
     }

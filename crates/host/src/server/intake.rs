@@ -69,6 +69,7 @@ pub(super) async fn inbound(
         headers: head.headers,
         body,
         peer: Some(peer.ip().to_canonical()),
+        vouched: None,
         received,
     })
 }

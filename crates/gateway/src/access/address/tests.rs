@@ -20,6 +20,7 @@ fn inbound(peer: Option<&str>, lines: &[&str]) -> Inbound {
         headers,
         body: Bytes::new(),
         peer: peer.map(|p| p.parse().unwrap()),
+        vouched: None,
         received: Instant::now(),
     }
 }
