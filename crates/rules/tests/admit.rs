@@ -40,6 +40,9 @@ struct Expected {
     /// The body with tokens turned back.
     #[serde(default)]
     sent: Option<String>,
+    /// The caller's headers that go on to the source, in the order of their names.
+    #[serde(default)]
+    headers: Option<Vec<String>>,
     /// Code of the refusal.
     #[serde(default)]
     refused: Option<String>,
@@ -94,10 +97,12 @@ fn compare(rules: &RuleSet, expected: &Expected) -> Option<String> {
                 .2
                 .as_ref()
                 .is_none_or(|it| Some(it) == actual.sent.as_ref());
-            (!(by && target && sent)).then(|| {
+            let headers = expected.headers.as_ref();
+            let headers = headers.is_none_or(|it| *it == actual.headers);
+            (!(by && target && sent && headers)).then(|| {
                 format!(
-                    "by {}, target {}, sent {:?}",
-                    actual.by, actual.target, actual.sent
+                    "by {}, target {}, sent {:?}, headers {:?}",
+                    actual.by, actual.target, actual.sent, actual.headers
                 )
             })
         }
@@ -109,6 +114,7 @@ struct Actual {
     by: String,
     target: String,
     sent: Option<String>,
+    headers: Vec<String>,
 }
 
 fn run(rules: &RuleSet, expected: &Expected) -> Result<Actual, String> {
@@ -137,7 +143,13 @@ fn run(rules: &RuleSet, expected: &Expected) -> Result<Actual, String> {
     let sent = admitted
         .reverse_body(content_type, body.as_bytes(), original)
         .map_err(code)?;
+    let own = admitted.endpoint.allowed_request_headers();
+    let shared = rules.allowed_request_headers();
+    let mut headers: Vec<String> = own.iter().chain(shared).cloned().collect();
+    headers.sort();
+    headers.dedup();
     Ok(Actual {
+        headers,
         by: admitted.endpoint.label().to_owned(),
         target: match target.query {
             Some(query) => format!("{}?{query}", target.path),

@@ -17,3 +17,5 @@ mod hostile;
 mod properties;
 #[path = "sanitize/support.rs"]
 mod support;
+#[path = "sanitize/types.rs"]
+mod types;

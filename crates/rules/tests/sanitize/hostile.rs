@@ -215,6 +215,10 @@ fn refuses_rules_that_could_not_work() {
             "schema-untyped",
         ),
         (
+            "transforms:\n  - !<pseudonymizeRegexMatches>\n    jsonPaths: [$.v]",
+            "missing-key",
+        ),
+        (
             "transforms:\n  - !<tokenize>\n    jsonPaths: [$.v]\n    regex: a",
             "tokenize-without-group",
         ),

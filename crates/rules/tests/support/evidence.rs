@@ -29,10 +29,16 @@ impl Evidence {
         let found = if rust {
             is_test(text, name)
         } else {
-            !name.trim().is_empty() && text.contains(name)
+            holds(text, name)
         };
         (!found).then(|| format!("{reference}: no such test or case in the file"))
     }
+}
+
+/// Whether a text holds a name, and not only as the beginning of a longer word.
+fn holds(text: &str, name: &str) -> bool {
+    let mut ends = text.match_indices(name).map(|(at, _)| at + name.len());
+    !name.trim().is_empty() && ends.any(|end| !text[end..].starts_with(char::is_alphanumeric))
 }
 
 /// Whether a text defines a test function: one with an attribute that makes it one, or inside `proptest!`.
@@ -87,6 +93,7 @@ fn only_tests_and_cases_are_evidence() {
         "crates/rules/tests/support/gone.rs::x",
         "crates/rules/tests/admit/bodies.yaml::no such title",
         "crates/rules/tests/admit/bodies.yaml::",
+        "crates/rules/tests/admit/bodies.yaml::body-not-admit",
         here,
     ] {
         assert!(evidence.problem(wrong).is_some(), "{wrong}");
