@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hushgate_cli::connection::web::{Connected, Options, Problem, Web};
+use hushgate_cli::connection::failure::Failure;
+use hushgate_cli::connection::web::{Connected, Options, Web};
+use hushgate_gateway::connect::ConnectFault;
 use serde_json::{Value, json};
 
 use crate::support::function::root;
@@ -78,12 +80,11 @@ async fn serve(flow: Arc<Script>) -> Served {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keyboard_is_enough_from_the_form_to_the_account() {
-    let refused = Problem {
+    let refused = Failure {
         message: "the source refused the credentials".into(),
         vendor: Some("invalid_client: <b>no such client</b>".into()),
         next: Some("look at the client's id and secret in the vendor's console".into()),
-        code: "client-rejected".into(),
-        ..Problem::default()
+        ..Failure::from(ConnectFault::RefusedWhenFresh)
     };
     let connected = Connected {
         account: Some("Example & Sons <Ltd>".into()),

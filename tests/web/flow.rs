@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
+use hushgate_cli::connection::failure::Failure;
 use hushgate_cli::connection::web::{
-    Answers, Begun, Button, Choice, Connected, Device, Doing, Face, Flow, Input, InputKind, Problem,
+    Answers, Begun, Button, Choice, Connected, Device, Doing, Face, Flow, Input, InputKind,
 };
 use hushgate_gateway::ports::Secret;
 
@@ -12,7 +13,7 @@ use hushgate_gateway::ports::Secret;
 pub(super) struct Script {
     face: Face,
     inputs: Vec<Input>,
-    begins: Mutex<VecDeque<Result<Begun, Problem>>>,
+    begins: Mutex<VecDeque<Result<Begun, Failure>>>,
     answers: Mutex<BTreeMap<String, String>>,
 }
 
@@ -20,7 +21,7 @@ impl Script {
     /// A setup with a form; each attempt ends as the next of `ends`.
     pub(super) fn new(
         inputs: Vec<Input>,
-        ends: impl IntoIterator<Item = Result<Connected, Problem>>,
+        ends: impl IntoIterator<Item = Result<Connected, Failure>>,
     ) -> Self {
         Self {
             face: Face {
@@ -73,7 +74,7 @@ impl Flow for Script {
         Ok(Secret::new(value.trim()))
     }
 
-    fn begin<'a>(&'a self, answers: &'a Answers, _: &'a str) -> Doing<'a, Result<Begun, Problem>> {
+    fn begin<'a>(&'a self, answers: &'a Answers, _: &'a str) -> Doing<'a, Result<Begun, Failure>> {
         Box::pin(async move {
             let texts = answers
                 .iter()
@@ -88,15 +89,15 @@ impl Flow for Script {
         false
     }
 
-    fn returned<'a>(&'a self, _: &'a str) -> Doing<'a, Result<Connected, Problem>> {
+    fn returned<'a>(&'a self, _: &'a str) -> Doing<'a, Result<Connected, Failure>> {
         Box::pin(async { Ok(Connected::default()) })
     }
 
-    fn entered(&self) -> Doing<'_, Result<(), Problem>> {
+    fn entered(&self) -> Doing<'_, Result<(), Failure>> {
         Box::pin(std::future::pending())
     }
 
-    fn granted(&self) -> Doing<'_, Result<Connected, Problem>> {
+    fn granted(&self) -> Doing<'_, Result<Connected, Failure>> {
         Box::pin(async { Ok(Connected::default()) })
     }
 }

@@ -2,6 +2,7 @@
 
 mod aws;
 mod clean;
+pub(crate) mod code;
 mod command;
 mod every;
 mod fault;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::{HeaderName, HeaderValue, Request};
 
+use self::code::Code;
 use crate::REFUSED;
 use crate::connection::failure::Failure;
 use crate::connection::report;
@@ -179,7 +181,7 @@ fn prepared(
     let called = match &options.path {
         Some(path) => common.target.with(path)?,
         None => common.target.own().ok_or_else(|| {
-            Failure::usage("path-missing", "nothing says what to call")
+            Failure::usage(Code::PathMissing, "nothing says what to call")
                 .next("give a PATH, --health or --all SOURCE")
         })?,
     };
@@ -234,7 +236,7 @@ async fn once(
     };
     written.map_err(|error| {
         Failure::new(
-            "output-failed",
+            Code::OutputFailed,
             format!("standard output can't be written ({})", error.kind()),
         )
     })?;

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use self::code::Code;
 use crate::{print, prompt};
 
 mod callback;
 mod check;
+pub(crate) mod code;
 mod connect;
 mod consent;
 mod draft;
@@ -87,7 +89,7 @@ async fn until_interrupted(
         biased;
         done = &mut command => done,
         () = unbroken::until_idle() => {
-            Err(Failure::new("interrupted", "interrupted; nothing more was kept"))
+            Err(Failure::new(Code::Interrupted, "interrupted; nothing more was kept"))
         }
     }
 }

@@ -6,6 +6,8 @@ pub mod call;
 pub mod config;
 pub mod connection;
 pub mod demo;
+#[cfg(test)]
+mod documented;
 pub mod engine;
 pub mod examples;
 pub mod print;

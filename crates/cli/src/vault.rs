@@ -7,9 +7,12 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use hushgate_gateway::ports::{Secret, SecretStore as _};
 use hushgate_host::config::{Config, SecretsAt, process_environment};
-use hushgate_host::store::vault::{DEPLOYMENT, Key, Lock, ROUNDS, Vault, is_connection_id};
+use hushgate_host::store::vault::{
+    DEPLOYMENT, Key, Lock, ROUNDS, Vault, VaultError, is_connection_id,
+};
 use zeroize::Zeroizing;
 
+use crate::connection::code::Code;
 use crate::connection::failure::Failure;
 use crate::connection::{keyring, report, unlock};
 use crate::{print, prompt};
@@ -90,7 +93,10 @@ async fn put(name: &str) -> Result<(), Failure> {
         read_stdin()?
     };
     if value.reveal().is_empty() {
-        return Err(Failure::usage("secret-empty", format!("`{name}` is empty")));
+        return Err(Failure::usage(
+            Code::SecretEmpty,
+            format!("`{name}` is empty"),
+        ));
     }
     vault.write(name, value).await?;
     print::line(&format!("stored `{name}`"));
@@ -101,7 +107,7 @@ fn keys(connections: &[String], with_deployment: bool) -> Result<(), Failure> {
     for id in connections {
         if !is_connection_id(id) {
             return Err(Failure::usage(
-                "connection-id-invalid",
+                Code::ConnectionIdInvalid,
                 "an argument is no id of a connection",
             ));
         }
@@ -155,15 +161,13 @@ fn new_phrase() -> Result<Secret, Failure> {
         let first = unlock::ask_phrase("New pass phrase: ")?;
         let second = unlock::ask_phrase("Once more: ")?;
         if first.reveal() != second.reveal() {
-            return Err(
-                Failure::new("vault-pass-phrase-differs", "the two differ").next("try again")
-            );
+            return Err(Failure::new(Code::PassPhraseDiffers, "the two differ").next("try again"));
         }
         first
     };
     if phrase.reveal().chars().count() < SHORTEST_PHRASE {
         return Err(Failure::new(
-            "vault-pass-phrase-short",
+            Code::PassPhraseShort,
             format!("a pass phrase has at least {SHORTEST_PHRASE} characters"),
         )
         .next("several random words are long and can be remembered"));
@@ -181,15 +185,16 @@ fn configured() -> Result<(Config, PathBuf), Failure> {
     let config = crate::connection::config(&process_environment())?;
     match config.secrets.clone() {
         SecretsAt::Vault(folder) => Ok((config, folder)),
-        _ => Err(
-            Failure::usage("vault-missing", "HUSHGATE_SECRETS names no vault")
-                .next("set it to vault:FOLDER; `hushgate vault create FOLDER` makes one"),
-        ),
+        _ => Err(Failure::usage(
+            VaultError::NoVault.known(),
+            "HUSHGATE_SECRETS names no vault",
+        )
+        .next("set it to vault:FOLDER; `hushgate vault create FOLDER` makes one")),
     }
 }
 
 fn read_stdin() -> Result<Secret, Failure> {
-    let failed = |reason: &str| Failure::new("input-ended", format!("standard input {reason}"));
+    let failed = |reason: &str| Failure::new(Code::InputEnded, format!("standard input {reason}"));
     let mut text = Zeroizing::new(String::with_capacity(8 << 10));
     let read = std::io::stdin()
         .lock()

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::codes;
 use crate::ports::{
     Clock, PlatformIdentity, Random, SecretStore, SystemRandom, Tasks, Timer, TokioTasks,
     TokioTimer,
@@ -97,12 +98,22 @@ pub enum ConnectorError {
     Settings(Vec<ConnectFault>),
 }
 
+codes! {
+    /// Codes of [`ConnectorError`].
+    enum SetupCode {
+        Settings = "connect-settings";
+    }
+}
+
 impl ConnectorError {
+    /// The codes of its own; docs/connections.md explains each.
+    pub const CODES: &'static [&'static str] = SetupCode::ALL;
+
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Host(error) => error.code(),
-            Self::Settings(_) => "connect-settings",
+            Self::Settings(_) => SetupCode::Settings.text(),
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod access;
 mod admit;
 mod audit;
+pub mod codes;
 pub mod connect;
 mod control;
 pub mod egress;

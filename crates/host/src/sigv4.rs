@@ -39,13 +39,6 @@ pub struct Scope {
 #[error("the AWS access key has characters that can't stand in a header")]
 pub struct KeyUnusable;
 
-impl KeyUnusable {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        "aws-key-unreadable"
-    }
-}
-
 /// Signs a request that has its `Host`; `time` is in seconds since 1970.
 ///
 /// # Errors

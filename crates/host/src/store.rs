@@ -1,6 +1,7 @@
 //! Secret stores of one machine: the environment, a file, and an encrypted vault.
 
 mod admin;
+mod code;
 mod disk;
 mod file;
 mod lock_entry;
@@ -16,6 +17,7 @@ use hushgate_gateway::ports::{PortFuture, Secret, SecretStore, StoreError};
 use crate::config::Environment;
 
 pub use admin::{AdminStore, Change, SaveError, entry};
+pub use code::CODES;
 pub use disk::DiskError;
 pub use file::{FileError, FileStore};
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use hushgate_host::sigv4::{AccessKey, Scope};
 use zeroize::Zeroizing;
 
+use super::code::Code;
 use super::target::Target;
 use crate::connection::failure::Failure;
 
@@ -45,7 +46,7 @@ pub(super) fn access_key(
     text.and_then(|text| of_profile(&text, name)).ok_or_else(|| {
         let file = path.map_or_else(|| "~/.aws/credentials".to_owned(), |p| p.display().to_string());
         Failure::new(
-            "aws-key-missing",
+            Code::AwsKeyMissing,
             format!("no AWS access key: not in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and {file} has no keys in profile `{name}`"),
         )
         .next(format!(
@@ -101,7 +102,7 @@ pub(super) fn scope(
         .or_else(|| variable("AWS_DEFAULT_REGION"));
     let region = region.ok_or_else(|| {
         Failure::usage(
-            "region-missing",
+            Code::RegionMissing,
             "the address does not tell the region to sign for",
         )
         .next("give --region, or set AWS_REGION")
@@ -109,7 +110,7 @@ pub(super) fn scope(
     let form = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !region.chars().all(form) {
         return Err(Failure::usage(
-            "region-invalid",
+            Code::RegionInvalid,
             "a region has lower-case letters, digits and hyphens, such as eu-central-1",
         ));
     }
@@ -189,11 +190,11 @@ mod tests {
             "us-east-1 lambda"
         );
         assert_eq!(
-            of("https://x.example", None, None).unwrap_err().code,
+            of("https://x.example", None, None).unwrap_err().code(),
             "region-missing"
         );
         assert_eq!(
-            of(url, Some("a/b"), None).unwrap_err().code,
+            of(url, Some("a/b"), None).unwrap_err().code(),
             "region-invalid"
         );
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use super::code::Code;
 use super::token::{MOST_BYTES, Token};
 use crate::connection::failure::Failure;
 
@@ -18,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// # Errors
 /// When it fails, takes longer than a minute, or gives no token.
 pub(super) fn token(command: &str) -> Result<Token, Failure> {
-    let failed = |what: String| Failure::new("token-command-failed", what);
+    let failed = |what: String| Failure::new(Code::TokenCommandFailed, what);
     let mut child = Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::null())

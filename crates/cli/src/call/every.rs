@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::clean;
+use super::code::Code;
 use super::identity::Identity;
 use super::request::Common;
 use super::show::{self, Form};
@@ -56,7 +57,7 @@ pub(super) async fn run(
     form: Form,
 ) -> Result<ExitCode, Failure> {
     let examples =
-        load(source).map_err(|error| Failure::usage("source-unknown", format!("{error:#}")))?;
+        load(source).map_err(|error| Failure::usage(Code::SourceUnknown, format!("{error:#}")))?;
     let mut run = Run {
         common,
         identity,

@@ -8,26 +8,24 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::CertificateError;
 
 use super::clean;
+use super::code::Code;
 use crate::connection::failure::Failure;
 
-/// The code of an answer that broke off.
-pub(super) const BROKEN: &str = "answer-broken";
-
 pub(super) fn name_not_found(host: &str) -> Failure {
-    Failure::new("name-not-found", format!("no address is known for `{host}`"))
+    Failure::new(Code::NameNotFound, format!("no address is known for `{host}`"))
         .next("check the host's spelling, the network and, behind a company's proxy, whether names outside resolve: this command uses no proxy")
 }
 
 pub(super) fn not_connected(address: SocketAddr, error: &io::Error) -> Failure {
     if error.kind() == ErrorKind::ConnectionRefused {
         return Failure::new(
-            "connection-refused",
+            Code::ConnectionRefused,
             format!("nothing listens at {address}"),
         )
         .next("check the port, and that the function runs (`hushgate serve` says `ready`)");
     }
     Failure::new(
-        "unreachable",
+        Code::Unreachable,
         format!("{address} can't be reached ({})", error.kind()),
     )
     .next("check the network, the firewall and the address")
@@ -35,7 +33,7 @@ pub(super) fn not_connected(address: SocketAddr, error: &io::Error) -> Failure {
 
 pub(super) fn connect_timeout(host: &str, after: Duration) -> Failure {
     Failure::new(
-        "connect-timeout",
+        Code::ConnectTimeout,
         format!("no connection to `{host}` within {} s", after.as_secs()),
     )
     .next("check the address; a firewall may be dropping the packets")
@@ -43,7 +41,7 @@ pub(super) fn connect_timeout(host: &str, after: Duration) -> Failure {
 
 pub(super) fn answer_timeout(after: Duration) -> Failure {
     Failure::new(
-        "answer-timeout",
+        Code::AnswerTimeout,
         format!("no complete answer within {} s", after.as_secs()),
     )
     .next("ask for less data, or give more time with --timeout")
@@ -51,7 +49,7 @@ pub(super) fn answer_timeout(after: Duration) -> Failure {
 
 pub(super) fn too_large(limit: usize) -> Failure {
     Failure::new(
-        "answer-too-large",
+        Code::AnswerTooLarge,
         format!("the answer has more than {limit} bytes; the rest was not read"),
     )
     .next("ask for less data, or take more with --max-bytes")
@@ -63,13 +61,13 @@ pub(super) fn broken(error: &hyper::Error) -> Failure {
     } else {
         "the connection was closed before the answer was complete"
     };
-    Failure::new(BROKEN, what)
+    Failure::new(Code::AnswerBroken, what)
         .next("call again; if it stays, check that this is the function's address and scheme")
 }
 
 pub(super) fn no_trust(error: &rustls::Error) -> Failure {
     Failure::new(
-        "certificates-missing",
+        Code::CertificatesMissing,
         format!("the certificates this machine trusts can't be read: {error}"),
     )
     .next("install the system's certificates (package `ca-certificates`), or name a file of them in SSL_CERT_FILE")
@@ -97,7 +95,7 @@ pub(super) fn tls(host: &str, error: &io::Error) -> Failure {
             "check the port and the address; something between may be cutting TLS",
         ),
     };
-    Failure::new("tls-failed", format!("no TLS with `{host}`: {what}")).next(next)
+    Failure::new(Code::TlsFailed, format!("no TLS with `{host}`: {what}")).next(next)
 }
 
 fn certificate_fault(error: &CertificateError) -> (String, &'static str) {

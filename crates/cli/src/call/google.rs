@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
+use super::code::Code;
 use super::target::Target;
 use super::token::{Token, now};
 use super::wire::{Answer, Limits, Wire};
@@ -66,8 +67,9 @@ async fn from_metadata(audience: &str) -> Result<Token, Failure> {
         .header(header::HOST, authority)
         .header("metadata-flavor", "Google")
         .body(Bytes::new());
-    let request = request
-        .map_err(|_| Failure::usage("metadata-host-invalid", "GCE_METADATA_HOST is not a host"))?;
+    let request = request.map_err(|_| {
+        Failure::usage(Code::MetadataHostInvalid, "GCE_METADATA_HOST is not a host")
+    })?;
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().unwrap_or(80)),
         None => (authority, 80),
@@ -79,7 +81,7 @@ async fn from_metadata(audience: &str) -> Result<Token, Failure> {
     let elsewhere = "on a machine that is not Google's: --token-command 'gcloud auth print-identity-token', or --google-key FILE";
     let answer = line.map_err(|failure| {
         Failure::new(
-            "google-metadata-unreachable",
+            Code::GoogleMetadataUnreachable,
             format!(
                 "no answer from Google's metadata server: {}",
                 failure.message
@@ -89,7 +91,7 @@ async fn from_metadata(audience: &str) -> Result<Token, Failure> {
     })?;
     if !answer.status.is_success() || answer.header("metadata-flavor") != Some("Google") {
         return Err(Failure::new(
-            "google-metadata-refused",
+            Code::GoogleMetadataRefused,
             format!(
                 "the metadata server gives no identity token (status {})",
                 answer.status.as_u16()
@@ -108,12 +110,12 @@ async fn for_key(path: &PathBuf, audience: &str) -> Result<Token, Failure> {
     let shown = path.display();
     let text = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
         Failure::new(
-            "google-key-unreadable",
+            Code::GoogleKeyUnreadable,
             format!("can't read {shown} ({})", error.kind()),
         )
     })?;
     let unusable = |what: &str| {
-        Failure::new("google-key-unreadable", format!("{shown} {what}"))
+        Failure::new(Code::GoogleKeyUnreadable, format!("{shown} {what}"))
             .next("give the JSON key file of a service account")
     };
     let key: KeyFile = serde_json::from_slice(&text)
@@ -163,7 +165,7 @@ fn given(answer: &Answer) -> Result<Token, Failure> {
             "Google's answer",
         ),
         None => Err(Failure::new(
-            "google-key-refused",
+            Code::GoogleKeyRefused,
             format!(
                 "Google gives no identity token for this key (status {})",
                 answer.status.as_u16()

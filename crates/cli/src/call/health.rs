@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::clean;
+use super::code::Code;
 use super::identity::Identity;
 use super::verdict::Verdict;
 use super::wire::Answer;
@@ -26,35 +27,24 @@ pub(super) fn judge(answer: &Answer, verdict: Verdict, identity: &Identity) -> V
     if verdict.code.is_some() {
         return verdict;
     }
-    let failed = |code: &str, message: &str, next: &str| Verdict {
-        fine: false,
-        by_rules: false,
-        code: Some(code.to_owned()),
-        message: Some(message.to_owned()),
-        next: Some(next.to_owned()),
-    };
+    let failed =
+        |code: Code, message: &str| Verdict::failed(code.known().code, message, code.known().next);
     let Some(members) = members(answer) else {
-        return failed(
-            "not-a-function",
-            "the answer is no health check",
-            "check the address: something else answers there",
-        );
+        return failed(Code::NotAFunction, "the answer is no health check");
     };
     if members.contains_key("status") {
         if identity.is_anonymous() {
             return verdict;
         }
         return failed(
-            "identity-not-accepted",
+            Code::IdentityNotAccepted,
             "the function runs, but did not accept this identity",
-            "compare the token with the identity that the function's access policy names; the function's log names the reason",
         );
     }
     if !answer.status.is_success() {
         return failed(
-            "not-ready",
+            Code::NotReady,
             "the function runs and knows this caller, but could not serve a call",
-            "store the secrets that are missing, or make the secret store reachable",
         );
     }
     verdict

@@ -10,6 +10,7 @@ use hushgate_host::sigv4::{self, AccessKey, KeyUnusable, Scope};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+use super::code::Code;
 use super::google::Google;
 use super::target::Target;
 use super::token::{Token, now};
@@ -100,7 +101,7 @@ impl Identity {
     ) -> Result<Self, Failure> {
         if options.token.is_some() {
             return Err(Failure::usage(
-                "token-in-argument",
+                Code::TokenInArgument,
                 "a token in an argument can be read by everybody on this machine and stays in the shell's history",
             )
             .next(format!("use --token-file FILE, --token-command COMMAND or the variable {VARIABLE}; consider the token you typed known")));
@@ -142,7 +143,7 @@ impl Identity {
         if !needed {
             return Ok(Plan::Anonymous);
         }
-        Err(Failure::usage("identity-missing", "nothing says as whom to call").next(format!(
+        Err(Failure::usage(Code::IdentityMissing, "nothing says as whom to call").next(format!(
             "give --token-file, --token-command, --google, --google-key or --aws-iam, set {VARIABLE}, or say --anonymous"
         )))
     }
@@ -254,7 +255,7 @@ impl Workload {
                 let ran = tokio::task::spawn_blocking(move || command::token(&text)).await;
                 ran.unwrap_or_else(|_| {
                     Err(Failure::new(
-                        "token-command-failed",
+                        Code::TokenCommandFailed,
                         "the token command is lost",
                     ))
                 })
@@ -274,7 +275,7 @@ fn from_file(path: &Path) -> Result<Token, Failure> {
         })
         .map_err(|error| {
             Failure::new(
-                "token-unreadable",
+                Code::TokenUnreadable,
                 format!("can't read the token file {shown} ({})", error.kind()),
             )
         })?;
@@ -282,6 +283,5 @@ fn from_file(path: &Path) -> Result<Token, Failure> {
 }
 
 fn unusable(error: KeyUnusable) -> Failure {
-    Failure::new(error.code(), error.to_string())
-        .next("check the variables or the profile it comes from")
+    Failure::new(Code::AwsKeyUnreadable, error.to_string())
 }

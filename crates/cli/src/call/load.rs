@@ -13,6 +13,7 @@ use http::Request;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::code::Code;
 use super::identity::Identity;
 use super::show::{self, Form, milliseconds};
 use super::target::Target;
@@ -67,7 +68,7 @@ pub(super) async fn run(
     at_once: u16,
     form: Form,
 ) -> Result<ExitCode, Failure> {
-    let lost = |_| Failure::new("internal", "signals can't be received");
+    let lost = |_| Failure::new(Code::Internal, "signals can't be received");
     let mut interrupted = signal(SignalKind::interrupt()).map_err(lost)?;
     let load = Arc::new(load);
     let left = Arc::new(AtomicU32::new(times));

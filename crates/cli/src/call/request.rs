@@ -7,6 +7,7 @@ use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
+use super::code::Code;
 use super::target::Target;
 use crate::connection::failure::Failure;
 
@@ -62,7 +63,7 @@ impl<'a> Common<'a> {
                 .filter(|_| !user.is_empty());
             let value = value.ok_or_else(|| {
                 Failure::usage(
-                    "user-invalid",
+                    Code::UserInvalid,
                     "the user of --as-user can't stand in a header: it must be visible ASCII",
                 )
             })?;
@@ -74,7 +75,10 @@ impl<'a> Common<'a> {
             headers.insert(HeaderName::from_static(name), value);
         }
         let host = HeaderValue::from_str(&target.authority).map_err(|_| {
-            Failure::usage("url-invalid", "the host of the URL can't stand in a header")
+            Failure::usage(
+                Code::UrlInvalid,
+                "the host of the URL can't stand in a header",
+            )
         })?;
         headers.insert(HOST, host);
         Ok(Self { target, headers })
@@ -95,13 +99,16 @@ impl<'a> Common<'a> {
             .ok()
             .filter(|method| *method != Method::CONNECT);
         let method = method.ok_or_else(|| {
-            Failure::usage("method-invalid", "the method is none, such as GET or POST")
+            Failure::usage(
+                Code::MethodInvalid,
+                "the method is none, such as GET or POST",
+            )
         })?;
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = target.as_str().parse().map_err(|_| {
             Failure::usage(
-                "path-invalid",
+                Code::PathInvalid,
                 "PATH has characters that must be percent-encoded",
             )
         })?;
@@ -109,7 +116,7 @@ impl<'a> Common<'a> {
         if let Some(content_type) = content_type {
             let value = HeaderValue::from_str(content_type).map_err(|_| {
                 Failure::usage(
-                    "header-invalid",
+                    Code::HeaderInvalid,
                     "the content type has characters that no header has",
                 )
             })?;
@@ -121,7 +128,7 @@ impl<'a> Common<'a> {
 
 /// `Name: value`, as `-H` takes it.
 pub(super) fn header(line: &str) -> Result<(HeaderName, HeaderValue), Failure> {
-    let wrong = |what: String| Failure::usage("header-invalid", what);
+    let wrong = |what: String| Failure::usage(Code::HeaderInvalid, what);
     let parsed = line.split_once(':').and_then(|(name, value)| {
         let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
         let value = HeaderValue::from_str(value.trim()).ok()?;
@@ -152,13 +159,13 @@ pub(super) fn body(from: &str) -> Result<Bytes, Failure> {
     };
     read.map_err(|error| {
         Failure::new(
-            "body-unreadable",
+            Code::BodyUnreadable,
             format!("can't read the body from `{from}` ({})", error.kind()),
         )
     })?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(Failure::usage(
-            "body-too-large",
+            Code::BodyTooLarge,
             "the body has more than 100 MiB, which no function takes",
         ));
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::uri::PathAndQuery;
 
+use super::code::Code;
 use crate::connection::failure::Failure;
 
 /// The address of a function.
@@ -29,7 +30,7 @@ impl Target {
     /// # Errors
     /// Says what is wrong with it; nothing of it but the scheme and the host is repeated.
     pub(super) fn parse(url: &str) -> Result<Self, Failure> {
-        let wrong = |what: &str| Failure::usage("url-invalid", what);
+        let wrong = |what: &str| Failure::usage(Code::UrlInvalid, what);
         if url.contains('#') {
             return Err(wrong(
                 "a URL with a fragment (`#…`): leave it out, it is never sent",
@@ -105,7 +106,7 @@ impl Target {
     /// # Errors
     /// When `path` is none, or the address has a query of its own.
     pub(super) fn with(&self, path: &str) -> Result<PathAndQuery, Failure> {
-        let wrong = |what: &str| Failure::usage("path-invalid", what);
+        let wrong = |what: &str| Failure::usage(Code::PathInvalid, what);
         if self.own.as_deref().is_some_and(|own| own.contains('?')) {
             return Err(wrong("the URL has a query; give path and query in PATH"));
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::clean;
+use super::code::Code;
 use crate::connection::failure::Failure;
 
 /// Larger than any token a function takes.
@@ -23,7 +24,7 @@ impl Token {
     /// # Errors
     /// When it is empty or can't be a token; `from` says where it came from, its text is not repeated.
     pub(super) fn read(text: &Zeroizing<Vec<u8>>, from: &str) -> Result<Self, Failure> {
-        let wrong = |what: &str| Failure::new("token-unreadable", format!("{from} {what}"));
+        let wrong = |what: &str| Failure::new(Code::TokenUnreadable, format!("{from} {what}"));
         let text = text.trim_ascii();
         if text.is_empty() {
             return Err(wrong("has no token in it"));
@@ -54,8 +55,9 @@ impl Token {
     /// None for a token that was read.
     pub(super) fn header(&self) -> Result<HeaderValue, Failure> {
         let text = Zeroizing::new(format!("Bearer {}", self.0.as_str()));
-        let mut value = HeaderValue::from_str(&text)
-            .map_err(|_| Failure::new("token-unreadable", "the token can't stand in a header"))?;
+        let mut value = HeaderValue::from_str(&text).map_err(|_| {
+            Failure::new(Code::TokenUnreadable, "the token can't stand in a header")
+        })?;
         value.set_sensitive(true);
         Ok(value)
     }

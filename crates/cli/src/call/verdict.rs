@@ -3,6 +3,7 @@
 use hushgate_gateway::refusal::Cause;
 
 use super::clean;
+use super::code::Code;
 use super::identity::Identity;
 use super::target::Target;
 use super::wire::Answer;
@@ -34,7 +35,8 @@ impl Verdict {
         }
     }
 
-    fn failed(code: &str, message: impl Into<String>, next: impl Into<String>) -> Self {
+    /// Of an answer that is none of a call.
+    pub(super) fn failed(code: &str, message: impl Into<String>, next: impl Into<String>) -> Self {
         Self {
             code: Some(code.to_owned()),
             message: Some(message.into()),
@@ -46,7 +48,7 @@ impl Verdict {
     /// Of a call that got no answer.
     pub(super) fn unanswered(failure: &Failure) -> Self {
         Self {
-            code: Some(failure.code.clone()),
+            code: Some(failure.code().to_owned()),
             message: Some(failure.message.clone()),
             next: failure.next.clone(),
             ..Self::fine(false)
@@ -61,14 +63,14 @@ impl Verdict {
         }
         if answer.status.is_redirection() && answer.headers.contains_key("location") {
             return Self::failed(
-                "redirected",
+                Code::Redirected.known().code,
                 format!(
                     "the answer sends elsewhere ({}) and was not followed: an identity goes to no other address",
                     answer
                         .header("location")
                         .map_or_else(|| "?".to_owned(), place)
                 ),
-                "if that is the function's own address, call it there",
+                Code::Redirected.known().next,
             );
         }
         if !ours && !path.ends_with("/healthz") {
@@ -133,5 +135,5 @@ fn stranger(answer: &Answer, target: &Target, identity: &Identity) -> Verdict {
         502..=504 => "the platform got no answer from the function; look at the function's log",
         _ => "check the address: something else answers there",
     };
-    Verdict::failed("not-a-function", message, next)
+    Verdict::failed(Code::NotAFunction.known().code, message, next)
 }

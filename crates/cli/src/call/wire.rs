@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, crypto};
 
+use super::code::Code;
 use super::fault;
 use super::target::Target;
 use crate::connection::failure::Failure;
@@ -193,7 +194,11 @@ impl Line {
     pub(super) async fn send(&mut self, request: &Request<Bytes>) -> Result<Answer, Failure> {
         let used = self.open.is_some();
         match self.once(request).await {
-            Err(failure) if used && failure.code == fault::BROKEN && repeatable(request) => {
+            Err(failure)
+                if used
+                    && failure.code() == Code::AnswerBroken.known().code
+                    && repeatable(request) =>
+            {
                 self.open = None;
                 self.once(request).await
             }

@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::mpsc;
 
+use super::code::Code;
 use super::failure::Failure;
 use super::web::{Flow, Listeners};
 
@@ -45,7 +46,7 @@ impl Callback {
         let address = bound.and_then(|listeners| Ok((listeners.port()?, listeners)));
         let (port, listeners) = address.map_err(|e| {
             Failure::new(
-                "callback-port",
+                Code::CallbackPort,
                 format!(
                     "can't listen on port {wanted} of this machine, where the vendor returns to: {}",
                     e.kind()

@@ -8,8 +8,7 @@ use hushgate_gateway::connect::{CheckFault, Connector, Source, VendorText};
 use super::draft::Draft;
 use super::failure::Failure;
 use super::place::Place;
-use super::setup::problem;
-use super::web::{Connected, Problem};
+use super::web::Connected;
 
 /// What the vendor said.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +28,7 @@ pub(super) async fn check(
     sources: &[Arc<Source>],
     draft: &Draft,
     act_for: Option<&str>,
-) -> Result<Checked, Problem> {
+) -> Result<Checked, Failure> {
     if draft.client_auth == Some(ClientAuthKind::Federated) {
         let note = "Not checked: only the deployed function has the cloud's identity that this connection uses.";
         return Ok(Checked {
@@ -63,7 +62,7 @@ pub(super) async fn check(
             if sources.len() > 1 {
                 failure.message = format!("{}: {}", source.id, failure.message);
             }
-            problem(failure)
+            failure
         })?;
         if checked.connected.account.is_none() {
             checked.connected.account = looked.account;
@@ -106,7 +105,7 @@ impl From<CheckFault> for Failure {
         let failure = match fault {
             CheckFault::Credential(refusal) => refusal.into(),
             CheckFault::Connect(fault) => fault.into(),
-            other => Self::new(other.code(), other.to_string()),
+            other => Self::new(&other, other.to_string()),
         };
         Self { vendor, ..failure }
     }

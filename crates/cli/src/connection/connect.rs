@@ -9,6 +9,7 @@ use hushgate_gateway::connect::Source;
 use hushgate_gateway::connect::consent::Consent;
 use serde_json::json;
 
+use super::code::Code;
 use super::failure::Failure;
 use super::given::Given;
 use super::kept::not_built_in;
@@ -130,7 +131,7 @@ pub(super) async fn reconnect_at(place: Place, options: &Again) -> Result<(), Fa
     };
     if main.id != record.source {
         return Err(Failure::usage(
-            "connection-source",
+            Code::ConnectionSource,
             format!(
                 "connection `{}` is of {}, not of {}",
                 record.id, record.source, main.id
@@ -188,7 +189,7 @@ async fn set_up(setup: &Arc<Setup>, common: &Common) -> Result<Connected, Failur
     let declared = Consent::redirect(setup.main()).and_then(|redirect| redirect.port);
     if let Some(port) = declared.filter(|port| common.port != 0 && common.port != *port) {
         return Err(Failure::usage(
-            "port-declared",
+            Code::PortDeclared,
             format!(
                 "the vendor of {} returns to port {port} only",
                 setup.main().id
@@ -199,7 +200,7 @@ async fn set_up(setup: &Arc<Setup>, common: &Common) -> Result<Connected, Failur
     if common.web {
         if !answers.is_empty() {
             return Err(Failure::usage(
-                "web-and-fields",
+                Code::WebAndFields,
                 "with `--web` the page asks for the fields",
             )
             .next("leave `--field`, `--field-file` and `--fields-stdin` out"));
@@ -225,7 +226,7 @@ async fn in_browser(
         port: (port != 0).then_some(port),
         patience,
     };
-    let failed = |e: anyhow::Error| Failure::new("web", format!("{e:#}"));
+    let failed = |e: anyhow::Error| Failure::new(Code::Web, format!("{e:#}"));
     let page = Web::prepare(Arc::clone(setup) as Arc<dyn web::Flow>, &options)
         .await
         .map_err(failed)?;

@@ -103,6 +103,13 @@ impl UnderWay {
 
 impl From<ConsentFault> for Failure {
     fn from(fault: ConsentFault) -> Self {
-        Self::new(fault.code(), fault.to_string())
+        let cause = match &fault {
+            ConsentFault::Connect(fault) => fault.diagnosis(),
+            _ => None,
+        };
+        Self {
+            cause,
+            ..Self::new(&fault, fault.to_string())
+        }
     }
 }

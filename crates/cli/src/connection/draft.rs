@@ -8,7 +8,9 @@ use hushgate_gateway::connect::{Source, SourceHost};
 use hushgate_gateway::ports::{MemoryStore, Secret, SecretStore};
 use hushgate_host::store::Change;
 
-use super::web::{Answers, Problem};
+use super::code::Code;
+use super::failure::Failure;
+use super::web::Answers;
 
 /// The name under which the account's host is asked for.
 pub(super) const HOST: &str = "HUSHGATE_TARGET_HOST";
@@ -42,7 +44,7 @@ impl Draft {
         known: &BTreeMap<String, Secret>,
         answers: &Answers,
         consent: bool,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Failure> {
         let value = |name: &str| {
             let found = answers.get(name).filter(|v| !v.reveal().is_empty());
             found.or_else(|| known.get(name))
@@ -80,15 +82,9 @@ impl Draft {
             );
         }
         if !missing.is_empty() {
-            return Err(Problem {
-                message: "fields are missing".to_owned(),
-                code: "field-missing".to_owned(),
-                next: Some(
-                    "give them with `--field`, `--field-file` or `--fields-stdin`, or run the command in a terminal"
-                        .to_owned(),
-                ),
+            return Err(Failure {
                 fields: missing,
-                ..Problem::default()
+                ..Failure::new(Code::FieldMissing, "fields are missing")
             });
         }
         let mut names: Vec<String> = source

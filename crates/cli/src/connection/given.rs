@@ -8,6 +8,7 @@ use clap::Args;
 use hushgate_gateway::ports::Secret;
 use zeroize::Zeroizing;
 
+use super::code::Code;
 use super::failure::Failure;
 use super::setup::Setup;
 use super::web::{Answers, Flow};
@@ -50,7 +51,7 @@ impl Given {
             let (name, value) = split(pair, "--field NAME=VALUE")?;
             if setup.is_secret(name) {
                 return Err(Failure::usage(
-                    "secret-on-command-line",
+                    Code::SecretOnCommandLine,
                     format!(
                         "`{name}` is a secret: what stands on the command line can be read by every process of this machine, and stays in the shell's history"
                     ),
@@ -78,14 +79,14 @@ fn accept(setup: &Setup, given: Vec<(String, Secret)>) -> Result<Answers, Failur
             let names = setup.field_names().join(", ");
             let source = &setup.main().id;
             return Err(Failure::usage(
-                "field-unknown",
+                Code::FieldUnknown,
                 format!("{source} has no field `{}`", shown(&name)),
             )
             .next(format!("there are: {names}")));
         }
         if answers.contains_key(&name) {
             return Err(Failure::usage(
-                "field-repeated",
+                Code::FieldRepeated,
                 format!("`{name}` is given twice"),
             ));
         }
@@ -99,14 +100,18 @@ fn accept(setup: &Setup, given: Vec<(String, Secret)>) -> Result<Answers, Failur
     if problems.is_empty() {
         return Ok(answers);
     }
-    Err(Failure::new("field-invalid", problems.join("\n")))
+    Err(Failure::new(Code::FieldInvalid, problems.join("\n")))
 }
 
 fn split<'p>(pair: &'p str, form: &str) -> Result<(&'p str, &'p str), Failure> {
     let found = pair.split_once('=').filter(|(name, _)| !name.is_empty());
     // The text is not repeated: it may be a secret without a name.
-    found
-        .ok_or_else(|| Failure::usage("field-form", format!("a field is not of the form `{form}`")))
+    found.ok_or_else(|| {
+        Failure::usage(
+            Code::FieldForm,
+            format!("a field is not of the form `{form}`"),
+        )
+    })
 }
 
 /// A name as a message may show it: what is no name may be a secret in the wrong place.
@@ -121,7 +126,7 @@ fn shown(name: &str) -> &str {
 fn read_file(name: &str, path: &Path) -> Result<Secret, Failure> {
     let failed = |reason: String| {
         Failure::new(
-            "field-file",
+            Code::FieldFile,
             format!("the file for `{}` can't be read: {reason}", shown(name)),
         )
     };
@@ -142,7 +147,7 @@ fn read_all(from: impl std::io::Read) -> Result<Secret, String> {
 
 fn read_stdin() -> Result<Vec<(String, Secret)>, Failure> {
     let wrong = |problem: String| {
-        Failure::usage("fields-stdin", format!("standard input holds no fields: {problem}")).next(
+        Failure::usage(Code::FieldsStdin, format!("standard input holds no fields: {problem}")).next(
             "write a JSON object of texts, such as {\"CLIENT_ID\": \"…\", \"CLIENT_SECRET\": \"…\"}",
         )
     };

@@ -10,6 +10,7 @@ use hushgate_host::store::ConnectionView;
 use serde_json::json;
 
 use super::check;
+use super::code::Code;
 use super::failure::Failure;
 use super::renewal::RenewalLock;
 use super::setup::now;
@@ -121,7 +122,7 @@ pub(super) fn main_source(
     let mut sources = sources(place, record, named)?;
     if sources.is_empty() {
         return Err(Failure::new(
-            "source-unknown",
+            Code::SourceUnknown,
             "the connection serves no source",
         ));
     }

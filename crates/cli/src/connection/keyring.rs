@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hushgate_host::store::vault::Key;
 use zeroize::Zeroizing;
 
+use super::code::Code;
 use super::failure::Failure;
 
 const SERVICE: &str = "hushgate-vault";
@@ -91,7 +92,7 @@ pub fn lookup(id: &str) -> Result<Key, Failure> {
     let key = bytes.ok().and_then(|bytes| Key::from_bytes(&bytes));
     key.ok_or_else(|| {
         Failure::new(
-            "keyring-key-missing",
+            Code::KeyringKeyMissing,
             "the keyring has no key for this vault",
         )
         .next("unlock the keyring of the user who made the vault; a lost key can't be restored")
@@ -101,7 +102,7 @@ pub fn lookup(id: &str) -> Result<Key, Failure> {
 fn missing() -> Failure {
     let tool = if MACOS { "security" } else { "secret-tool" };
     Failure::new(
-        "keyring-missing",
+        Code::KeyringMissing,
         format!("the keyring can't be asked: there is no command `{tool}`"),
     )
     .next(if MACOS {
@@ -112,6 +113,9 @@ fn missing() -> Failure {
 }
 
 fn refused() -> Failure {
-    Failure::new("keyring-refused", "the keyring refused, or has no such key")
-        .next("unlock it in your desktop session, and see that the vault was made by this user")
+    Failure::new(
+        Code::KeyringRefused,
+        "the keyring refused, or has no such key",
+    )
+    .next("unlock it in your desktop session, and see that the vault was made by this user")
 }

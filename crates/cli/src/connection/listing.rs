@@ -28,7 +28,7 @@ pub(super) async fn list(options: &List) -> Result<(), Failure> {
             Ok(record) => described(&place, &record, None).await,
             // One that can't be read must not hide the others.
             Err(failure) => {
-                json!({"id": id, "error": {"code": failure.code, "message": failure.message}})
+                json!({"id": id, "error": {"code": failure.code(), "message": failure.message}})
             }
         };
         rows.push(row);

@@ -46,7 +46,7 @@ fn row(end: &Foreseen) -> Value {
 
 /// That nothing is known, and why.
 pub(super) fn unknown(failure: &Failure) -> Value {
-    json!({"code": failure.code, "field": null, "at": null, "urgency": "soon", "text": format!("unknown: {}", failure.message)})
+    json!({"code": failure.code(), "field": null, "at": null, "urgency": "soon", "text": format!("unknown: {}", failure.message)})
 }
 
 fn seconds(time: SystemTime) -> u64 {

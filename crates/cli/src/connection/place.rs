@@ -11,6 +11,7 @@ use hushgate_host::connection::{RECORD, Record};
 use hushgate_host::store::vault::is_connection_id;
 use hushgate_host::store::{AdminStore, FileStore, entry};
 
+use super::code::Code;
 use super::failure::Failure;
 use super::unlock;
 
@@ -39,7 +40,7 @@ impl Place {
             SecretsAt::Environment => return Err(no_store()),
             SecretsAt::File(path) => {
                 let store = FileStore::open(path)
-                    .map_err(|e| Failure::new(e.code(), format!("HUSHGATE_SECRETS: {e}")))?;
+                    .map_err(|e| Failure::new(e.known(), format!("HUSHGATE_SECRETS: {e}")))?;
                 (
                     Arc::new(store),
                     format!("the secrets file {}", path.display()),
@@ -68,7 +69,7 @@ impl Place {
         match found {
             Some(text) => Record::parse(text.reveal()).map_err(|problem| {
                 Failure::new(
-                    "connection-record-invalid",
+                    Code::ConnectionRecordInvalid,
                     format!("connection `{id}`: {problem}"),
                 )
             }),
@@ -97,7 +98,12 @@ impl Place {
             .as_deref()
             .map(|text| egress.parse(text))
             .transpose()
-            .map_err(|e| Failure::new(e.code(), format!("HUSHGATE_TOKEN_ORIGIN: {e}")))?;
+            .map_err(|e| {
+                Failure::new(
+                    Code::ConfigurationInvalid,
+                    format!("HUSHGATE_TOKEN_ORIGIN: {e}"),
+                )
+            })?;
         Ok(ConnectorParts {
             store,
             clock: Arc::new(SystemClock),
@@ -123,7 +129,7 @@ impl Place {
 
     async fn unknown(&self, id: &str) -> Failure {
         let failure = Failure::new(
-            "connection-unknown",
+            Code::ConnectionUnknown,
             format!("there is no connection `{id}` in {}", self.name),
         );
         match self.store.connections().await {
@@ -140,7 +146,7 @@ impl Place {
 pub fn config(environment: &Environment) -> Result<Config, Failure> {
     Config::read(environment).map_err(|problems| {
         let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        Failure::new("configuration-invalid", lines.join("\n"))
+        Failure::new(Code::ConfigurationInvalid, lines.join("\n"))
             .next("`hushgate config` lists every variable and what it may be")
     })
 }
@@ -154,14 +160,14 @@ pub(super) fn check_id(id: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage(
-        "connection-id-invalid",
+        Code::ConnectionIdInvalid,
         "this is no id of a connection: lower-case words and digits joined by `-`, at most 64 characters",
     ))
 }
 
 fn no_store() -> Failure {
     Failure::new(
-        "store-read-only",
+        Code::StoreReadOnly,
         "HUSHGATE_SECRETS names no store that connections can be kept in",
     )
     .next("set HUSHGATE_SECRETS to vault:FOLDER (`hushgate vault create FOLDER` makes one) or file:PATH")

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hushgate_gateway::connect::source::Kept;
 use hushgate_gateway::connect::{Source, SourceHost, SourceOptions};
 
+use super::code::Code;
 use super::failure::Failure;
 use crate::sources::Declared;
 
@@ -25,14 +26,14 @@ pub fn find_source(name: &str, dev_loopback: bool) -> Result<Arc<Source>, Failur
         };
         let text = std::fs::read_to_string(&path).map_err(|e| {
             Failure::usage(
-                "source-unreadable",
+                Code::SourceUnreadable,
                 format!("{} can't be read: {}", path.display(), e.kind()),
             )
         })?;
         (path.display().to_string(), text)
     } else {
         let declared =
-            Declared::find(name).map_err(|e| Failure::usage("source-unknown", e.to_string()))?;
+            Declared::find(name).map_err(|e| Failure::usage(Code::SourceUnknown, e.to_string()))?;
         (
             format!("rules/{}/source.yaml", declared.id),
             declared.source.to_owned(),
@@ -40,7 +41,7 @@ pub fn find_source(name: &str, dev_loopback: bool) -> Result<Arc<Source>, Failur
     };
     let source = Source::load(&file, &text, options).map_err(|findings| {
         let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
-        Failure::new("source-invalid", lines.join("\n"))
+        Failure::new(Code::SourceInvalid, lines.join("\n"))
             .next("`hushgate rules check` checks the declaration")
     })?;
     Ok(Arc::new(source))
@@ -59,7 +60,7 @@ pub fn family(main: &Arc<Source>, others: Vec<Arc<Source>>) -> Result<Vec<Arc<So
         }
         if let Some(reason) = misfit(main, &other) {
             return Err(Failure::usage(
-                "connection-family",
+                Code::ConnectionFamily,
                 format!(
                     "a connection of {} can't serve {}: {reason}",
                     main.id, other.id

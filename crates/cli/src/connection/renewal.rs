@@ -5,6 +5,7 @@ use std::time::Duration;
 use hushgate_gateway::ports::{Locked, Random as _, StoreError, SystemRandom};
 use hushgate_host::store::entry;
 
+use super::code::Code;
 use super::failure::Failure;
 use super::place::Place;
 
@@ -42,7 +43,7 @@ impl<'p> RenewalLock<'p> {
                 }
                 Ok(Locked::Held) => {
                     return Err(Failure::new(
-                        "connection-busy",
+                        Code::ConnectionBusy,
                         format!("connection `{id}` is being renewed by a function at the moment"),
                     )
                     .next("try again in two minutes"));

@@ -7,6 +7,7 @@ use hushgate_host::connection::Record;
 use serde_json::json;
 
 use super::Place;
+use super::code::Code;
 use super::failure::Failure;
 use super::kept::{One, connector, main_source, whose};
 use super::renewal::RenewalLock;
@@ -130,7 +131,7 @@ fn confirm(options: &Revoke, record: &Record) -> Result<(), Failure> {
     }
     let unsure = || {
         Failure::usage(
-            "revoke-not-confirmed",
+            Code::RevokeNotConfirmed,
             "nothing was revoked: it was not confirmed",
         )
         .next("give `--yes`, or answer the question with the connection's id")

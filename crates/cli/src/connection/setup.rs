@@ -14,11 +14,12 @@ use hushgate_gateway::ports::Secret;
 use hushgate_host::connection::{RECORD, Record};
 use hushgate_host::store::entry;
 
+use super::code::Code;
 use super::consent;
 use super::draft::{Draft, HOST};
 use super::failure::Failure;
 use super::place::Place;
-use super::web::{Answers, Begun, Button, Connected, Doing, Face, Flow, Input, Problem};
+use super::web::{Answers, Begun, Button, Connected, Doing, Face, Flow, Input};
 use crate::sources::Declared;
 
 mod form;
@@ -62,7 +63,7 @@ impl Setup {
     /// When the id is none.
     pub fn new(place: Place, sources: Vec<Arc<Source>>, wanted: Wanted) -> Result<Self, Failure> {
         let Some(main) = sources.first() else {
-            return Err(Failure::usage("source-unknown", "no source is named"));
+            return Err(Failure::usage(Code::SourceUnknown, "no source is named"));
         };
         let id = wanted.id.unwrap_or_else(|| main.id.clone());
         super::place::check_id(&id)?;
@@ -219,32 +220,24 @@ impl Flow for Setup {
         &'a self,
         answers: &'a Answers,
         redirect: &'a str,
-    ) -> Doing<'a, Result<Begun, Problem>> {
+    ) -> Doing<'a, Result<Begun, Failure>> {
         Box::pin(async move {
             let asks = self.asks_consent(answers);
             let draft = Draft::new(self.main(), &self.known, &self.newest(answers), asks)?;
             if !asks {
                 return Ok(Begun::Connected(self.finish(draft).await?));
             }
-            let parts = self
-                .place
-                .parts(
-                    self.main(),
-                    draft.store.clone(),
-                    draft.settings.clone(),
-                    draft.target_host.clone(),
-                )
-                .map_err(problem)?;
+            let parts = self.place.parts(
+                self.main(),
+                draft.store.clone(),
+                draft.settings.clone(),
+                draft.target_host.clone(),
+            )?;
             let source = self.sources.first().cloned();
             let Some(source) = source else {
-                return Err(problem(Failure::new(
-                    "source-unknown",
-                    "no source is named",
-                )));
+                return Err(Failure::new(Code::SourceUnknown, "no source is named"));
             };
-            let begun = consent::begin(source, parts, redirect)
-                .await
-                .map_err(problem)?;
+            let begun = consent::begin(source, parts, redirect).await?;
             *locked(&self.recognizer) = begun.recognizer;
             *self.under_way.lock().await = Some((begun.under_way, draft));
             Ok(begun.shown)
@@ -257,53 +250,41 @@ impl Flow for Setup {
             .is_some_and(|ours| ours.recognizes(query))
     }
 
-    fn returned<'a>(&'a self, query: &'a str) -> Doing<'a, Result<Connected, Problem>> {
+    fn returned<'a>(&'a self, query: &'a str) -> Doing<'a, Result<Connected, Failure>> {
         Box::pin(async move {
             let Some((under_way, draft)) = self.under_way.lock().await.take() else {
                 return Err(not_begun());
             };
-            let entries = under_way.complete(query).await.map_err(problem)?;
+            let entries = under_way.complete(query).await?;
             draft.add(entries).await;
             self.finish(draft).await
         })
     }
 
-    fn entered(&self) -> Doing<'_, Result<(), Problem>> {
+    fn entered(&self) -> Doing<'_, Result<(), Failure>> {
         Box::pin(async move {
             let mut held = self.under_way.lock().await;
             let Some((under_way, _)) = held.as_mut() else {
                 return Err(not_begun());
             };
-            under_way.wait().await.map_err(problem)
+            under_way.wait().await
         })
     }
 
-    fn granted(&self) -> Doing<'_, Result<Connected, Problem>> {
+    fn granted(&self) -> Doing<'_, Result<Connected, Failure>> {
         Box::pin(async move {
             let Some((under_way, draft)) = self.under_way.lock().await.take() else {
                 return Err(not_begun());
             };
-            let entries = under_way.obtained().map_err(problem)?;
+            let entries = under_way.obtained()?;
             draft.add(entries).await;
             self.finish(draft).await
         })
     }
 }
 
-/// A failure as the page shows it.
-pub(super) fn problem(failure: Failure) -> Problem {
-    Problem {
-        message: failure.message,
-        vendor: failure.vendor,
-        next: failure.next,
-        code: failure.code,
-        cause: failure.cause,
-        fields: BTreeMap::new(),
-    }
-}
-
-fn not_begun() -> Problem {
-    problem(Failure::new("consent-not-begun", "no consent is under way").next("start again"))
+fn not_begun() -> Failure {
+    Failure::new(Code::ConsentNotBegun, "no consent is under way")
 }
 
 fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

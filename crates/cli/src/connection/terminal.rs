@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushgate_gateway::connect::consent::Consent;
+use hushgate_gateway::connect::consent::{Consent, ConsentFault};
 use hushgate_gateway::ports::Secret;
 
 use super::callback::Callback;
+use super::code::Code;
 use super::failure::Failure;
 use super::setup::Setup;
 use super::web::{Answers, Begun, Connected, Device, Flow, Input, InputKind};
@@ -58,7 +59,10 @@ pub(super) async fn run(
                 "Open this address in a browser on this machine, sign in as an administrator and agree:\n\n  {url}\n"
             ));
             let Some(callback) = callback else {
-                return Err(Failure::new("consent-not-begun", "no address to return to"));
+                return Err(Failure::new(
+                    Code::ConsentNotBegun,
+                    "no address to return to",
+                ));
             };
             let query = wait_for_return(&setup, callback, manner).await?;
             print::note("The consent arrived. Asking whether it works …");
@@ -92,7 +96,7 @@ async fn wait_for_return(
         query = callback.answer(flow) => Ok(query),
         address = pasted => Ok(address),
         () = tokio::time::sleep(manner.patience) => Err(Failure::new(
-            "consent-expired",
+            &ConsentFault::Expired,
             "nobody agreed in time",
         ).next("start again; `--wait` gives more time")),
     }
@@ -113,13 +117,13 @@ async fn enter_code(
         Ok(result) => result?,
         Err(_) => {
             return Err(
-                Failure::new("consent-expired", "nobody entered the code in time")
+                Failure::new(&ConsentFault::Expired, "nobody entered the code in time")
                     .next("start again; `--wait` gives more time"),
             );
         }
     }
     print::note("The code was entered. Asking whether it works …");
-    Ok(setup.granted().await?)
+    setup.granted().await
 }
 
 /// Says now and then that the command still waits.
@@ -204,7 +208,7 @@ fn answer(setup: &Setup, input: &Input) -> Result<(String, Secret), Failure> {
             _ if input.secret => prompt::secret(&question),
             _ => prompt::line(&question).map(Secret::new),
         };
-        let typed = typed.map_err(|e| Failure::new("input-ended", e.to_string()))?;
+        let typed = typed.map_err(|e| Failure::new(Code::InputEnded, e.to_string()))?;
         let typed = match &input.default {
             Some(default) if typed.reveal().trim().is_empty() => Secret::new(default.as_str()),
             _ => typed,
@@ -227,12 +231,15 @@ where
     let asked = tokio::task::spawn_blocking(question).await;
     match asked {
         Ok(answer) => answer.map_err(Into::into),
-        Err(_) => Err(Failure::new("input-ended", "the question was interrupted")),
+        Err(_) => Err(Failure::new(
+            Code::InputEnded,
+            "the question was interrupted",
+        )),
     }
 }
 
 impl From<prompt::PromptError> for Failure {
     fn from(error: prompt::PromptError) -> Self {
-        Self::new("input-ended", error.to_string())
+        Self::new(Code::InputEnded, error.to_string())
     }
 }

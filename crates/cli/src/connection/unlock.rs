@@ -7,6 +7,7 @@ use hushgate_host::config::Config;
 use hushgate_host::store::pass_phrase;
 use hushgate_host::store::vault::{HandedKeys, Key, Lock, Vault};
 
+use super::code::Code;
 use super::failure::Failure;
 use super::keyring;
 use crate::prompt;
@@ -47,7 +48,7 @@ pub fn open_whole(folder: &Path, config: &Config) -> Result<Vault, Failure> {
 /// When the lock has none.
 pub fn stretch(lock: &Lock, phrase: &Secret) -> Result<Key, Failure> {
     lock.stretch(phrase)
-        .ok_or_else(|| Failure::new("vault-no-pass-phrase", "the vault has no pass phrase"))
+        .ok_or_else(|| Failure::new(Code::NoPassPhrase, "the vault has no pass phrase"))
 }
 
 /// The pass phrase in a file.
@@ -56,7 +57,7 @@ pub fn stretch(lock: &Lock, phrase: &Secret) -> Result<Key, Failure> {
 /// When the file can't be used.
 pub fn phrase_of(path: &Path) -> Result<Secret, Failure> {
     pass_phrase(path)
-        .map_err(|e| Failure::new(e.code(), format!("HUSHGATE_VAULT_PASSPHRASE_FILE: {e}")))
+        .map_err(|e| Failure::new(e.known(), format!("HUSHGATE_VAULT_PASSPHRASE_FILE: {e}")))
 }
 
 /// Asks for a pass phrase.
@@ -65,12 +66,12 @@ pub fn phrase_of(path: &Path) -> Result<Secret, Failure> {
 /// Without a terminal.
 pub fn ask_phrase(question: &str) -> Result<Secret, Failure> {
     prompt::secret(question).map_err(|e| {
-        Failure::new("vault-locked", format!("the vault is locked: {e}"))
+        Failure::new(Code::VaultLocked, format!("the vault is locked: {e}"))
             .next("set HUSHGATE_VAULT_PASSPHRASE_FILE to a file (mode 0600) with its pass phrase")
     })
 }
 
 fn handed(given: &Secret) -> Result<HandedKeys, Failure> {
     hushgate_host::store::handed_keys(given)
-        .map_err(|e| Failure::new("vault-keys-invalid", format!("HUSHGATE_VAULT_KEYS: {e}")))
+        .map_err(|e| Failure::new(Code::VaultKeysInvalid, format!("HUSHGATE_VAULT_KEYS: {e}")))
 }

@@ -29,7 +29,7 @@ mod session;
 mod tests;
 
 pub use flow::{
-    Answers, Begun, Button, Choice, Connected, Device, Doing, Face, Flow, Input, InputKind, Problem,
+    Answers, Begun, Button, Choice, Connected, Device, Doing, Face, Flow, Input, InputKind,
 };
 
 use guard::Place;

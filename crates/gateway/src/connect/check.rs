@@ -10,6 +10,7 @@ use super::diagnosis::Diagnosis;
 use super::fault::ConnectFault;
 use super::source::{Profile, Revoke};
 use super::{Connector, ConnectorParts};
+use crate::codes;
 use crate::refusal::Refusal;
 
 mod call;
@@ -89,16 +90,29 @@ pub enum CheckFault {
     NothingToRevoke(String),
 }
 
+codes! {
+    /// Codes of [`CheckFault`].
+    enum FaultCode {
+        Refused = "check-refused";
+        NotSuccess = "check-not-success";
+        Unavailable = "check-unavailable";
+        NothingToRevoke = "check-nothing-to-revoke";
+    }
+}
+
 impl CheckFault {
+    /// The codes of its own; docs/connections.md explains each.
+    pub const CODES: &'static [&'static str] = FaultCode::ALL;
+
     /// The stable code of this fault.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Credential(refusal) => refusal.cause().code(),
             Self::Connect(fault) => fault.code(),
-            Self::Refused { .. } => "check-refused",
-            Self::NotSuccess { .. } => "check-not-success",
-            Self::Unavailable { .. } => "check-unavailable",
-            Self::NothingToRevoke(_) => "check-nothing-to-revoke",
+            Self::Refused { .. } => FaultCode::Refused.text(),
+            Self::NotSuccess { .. } => FaultCode::NotSuccess.text(),
+            Self::Unavailable { .. } => FaultCode::Unavailable.text(),
+            Self::NothingToRevoke(_) => FaultCode::NothingToRevoke.text(),
         }
     }
 

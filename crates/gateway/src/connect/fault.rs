@@ -6,6 +6,7 @@ use super::diagnosis::{Diagnosis, Evidence};
 use super::source::Grant;
 use super::template::FillError;
 use super::time;
+use crate::codes;
 use crate::ports::StoreError;
 use crate::refusal::{Cause, Refusal};
 
@@ -121,31 +122,61 @@ pub enum ConnectFault {
     Internal,
 }
 
+codes! {
+    /// Codes of [`ConnectFault`].
+    enum FaultCode {
+        SecretMissing = "connect-secret-missing";
+        SettingMissing = "connect-setting-missing";
+        FieldInvalid = "connect-field-invalid";
+        Store = "connect-store";
+        PlatformMissing = "connect-platform-missing";
+        PlatformFailed = "connect-platform-failed";
+        UserInvalid = "connect-user-invalid";
+        Rejected = "connect-rejected";
+        RefusedWhenFresh = "connect-refused-when-fresh";
+        CoolingDown = "connect-cooling-down";
+        Unavailable = "connect-unavailable";
+        Redirected = "connect-redirected";
+        TooLarge = "connect-answer-too-large";
+        AnswerInvalid = "connect-answer-invalid";
+        Network = "connect-network";
+        OtherHost = "connect-other-host";
+        Busy = "connect-busy";
+        Pending = "connect-rotation-pending";
+        Interrupted = "connect-rotation-interrupted";
+        RefreshTokenStale = "connect-refresh-token-stale";
+        Internal = "connect-internal";
+    }
+}
+
 impl ConnectFault {
+    /// The codes of its own; docs/connections.md explains each.
+    pub const CODES: &'static [&'static str] = FaultCode::ALL;
+
     /// The stable code of this fault.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::SecretMissing(_) => "connect-secret-missing",
-            Self::SettingMissing(_) => "connect-setting-missing",
-            Self::FieldInvalid { .. } => "connect-field-invalid",
-            Self::Store(_) => "connect-store",
-            Self::PlatformMissing => "connect-platform-missing",
-            Self::PlatformFailed(_) => "connect-platform-failed",
-            Self::UserInvalid => "connect-user-invalid",
-            Self::Rejected { .. } => "connect-rejected",
-            Self::RefusedWhenFresh => "connect-refused-when-fresh",
-            Self::CoolingDown(..) => "connect-cooling-down",
-            Self::Unavailable { .. } => "connect-unavailable",
-            Self::Redirected(_) => "connect-redirected",
-            Self::TooLarge => "connect-answer-too-large",
-            Self::AnswerInvalid(_) => "connect-answer-invalid",
-            Self::Network { .. } => "connect-network",
-            Self::OtherHost(_) => "connect-other-host",
-            Self::Busy => "connect-busy",
-            Self::Pending => "connect-rotation-pending",
-            Self::Interrupted { .. } => "connect-rotation-interrupted",
-            Self::RefreshTokenStale => "connect-refresh-token-stale",
-            Self::Internal => "connect-internal",
+            Self::SecretMissing(_) => FaultCode::SecretMissing.text(),
+            Self::SettingMissing(_) => FaultCode::SettingMissing.text(),
+            Self::FieldInvalid { .. } => FaultCode::FieldInvalid.text(),
+            Self::Store(_) => FaultCode::Store.text(),
+            Self::PlatformMissing => FaultCode::PlatformMissing.text(),
+            Self::PlatformFailed(_) => FaultCode::PlatformFailed.text(),
+            Self::UserInvalid => FaultCode::UserInvalid.text(),
+            Self::Rejected { .. } => FaultCode::Rejected.text(),
+            Self::RefusedWhenFresh => FaultCode::RefusedWhenFresh.text(),
+            Self::CoolingDown(..) => FaultCode::CoolingDown.text(),
+            Self::Unavailable { .. } => FaultCode::Unavailable.text(),
+            Self::Redirected(_) => FaultCode::Redirected.text(),
+            Self::TooLarge => FaultCode::TooLarge.text(),
+            Self::AnswerInvalid(_) => FaultCode::AnswerInvalid.text(),
+            Self::Network { .. } => FaultCode::Network.text(),
+            Self::OtherHost(_) => FaultCode::OtherHost.text(),
+            Self::Busy => FaultCode::Busy.text(),
+            Self::Pending => FaultCode::Pending.text(),
+            Self::Interrupted { .. } => FaultCode::Interrupted.text(),
+            Self::RefreshTokenStale => FaultCode::RefreshTokenStale.text(),
+            Self::Internal => FaultCode::Internal.text(),
         }
     }
 

@@ -7,6 +7,7 @@ use http::HeaderName;
 use hushgate_rules::language::{Diagnostic, Diagnostics, tree};
 use reqwest::Url;
 
+use crate::codes;
 use crate::egress::TlsFloor;
 
 mod account;
@@ -123,12 +124,23 @@ pub enum HostError {
     },
 }
 
+codes! {
+    /// Codes of [`HostError`].
+    enum HostCode {
+        Missing = "source-host-missing";
+        NotAllowed = "source-host-not-allowed";
+    }
+}
+
 impl HostError {
+    /// The codes of its own; docs/connections.md explains each.
+    pub const CODES: &'static [&'static str] = HostCode::ALL;
+
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Missing { .. } => "source-host-missing",
-            Self::NotAllowed { .. } => "source-host-not-allowed",
+            Self::Missing { .. } => HostCode::Missing.text(),
+            Self::NotAllowed { .. } => HostCode::NotAllowed.text(),
         }
     }
 }

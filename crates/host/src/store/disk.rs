@@ -6,7 +6,10 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hushgate_gateway::codes::Known;
 use zeroize::Zeroizing;
+
+use super::code::StoreCode;
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,12 +44,17 @@ pub enum DiskError {
 impl DiskError {
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
+        self.known().code
+    }
+
+    /// The code with its meaning and the next step.
+    pub fn known(&self) -> &'static Known {
         match self {
-            Self::Io(..) => "store-io",
-            Self::Open { .. } => "store-open-to-others",
-            Self::WrongKind(_) => "store-wrong-kind",
-            Self::TooLarge(_) => "store-too-large",
-            Self::Busy => "store-busy",
+            Self::Io(..) => StoreCode::Io.known(),
+            Self::Open { .. } => StoreCode::OpenToOthers.known(),
+            Self::WrongKind(_) => StoreCode::WrongKind.known(),
+            Self::TooLarge(_) => StoreCode::TooLarge.known(),
+            Self::Busy => StoreCode::Busy.known(),
         }
     }
 

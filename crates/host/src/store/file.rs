@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use hushgate_gateway::codes::Known;
 use hushgate_gateway::ports::{Locked, PortFuture, Secret, SecretStore, StoreError};
 use zeroize::Zeroizing;
 
 use super::admin::{AdminStore, Change, SaveError, entry};
+use super::code::StoreCode;
 use super::disk::{self, DiskError, Guard, Stamp};
 use super::vault::is_connection_id;
 use super::{blocking, lock_entry};
@@ -46,10 +48,15 @@ pub enum FileError {
 impl FileError {
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
+        self.known().code
+    }
+
+    /// The code with its meaning and the next step.
+    pub fn known(&self) -> &'static Known {
         match self {
-            Self::Disk(error) => error.code(),
-            Self::Malformed(_) => "store-malformed",
-            Self::Name(_) => "store-name-invalid",
+            Self::Disk(error) => error.known(),
+            Self::Malformed(_) => StoreCode::Malformed.known(),
+            Self::Name(_) => StoreCode::NameInvalid.known(),
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hushgate_gateway::codes::Known;
 use hushgate_gateway::ports::{Secret, SecretStore};
 
+use super::code::StoreCode;
 use super::disk::{self, DiskError};
 use super::vault::{HandedKeys, Lock, Vault};
 use super::{EnvironmentStore, FileStore};
@@ -29,9 +31,14 @@ pub enum PhraseError {
 impl PhraseError {
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
+        self.known().code
+    }
+
+    /// The code with its meaning and the next step.
+    pub fn known(&self) -> &'static Known {
         match self {
-            Self::Disk(error) => error.code(),
-            Self::Content(_) => "vault-pass-phrase-file",
+            Self::Disk(error) => error.known(),
+            Self::Content(_) => StoreCode::PassPhraseFile.known(),
         }
     }
 }

@@ -5,13 +5,13 @@ use hushgate_gateway::ports::Secret;
 use hushgate_host::connection::{RECORD, Record};
 use hushgate_host::store::Change;
 
-use super::{Setup, locked, now, problem};
+use super::{Setup, locked, now};
 use crate::connection::check::{self, Checked};
 use crate::connection::draft::{Draft, JOURNAL};
 use crate::connection::failure::Failure;
 use crate::connection::renewal::RenewalLock;
 use crate::connection::unbroken::unbroken;
-use crate::connection::web::{Answers, Connected, Problem};
+use crate::connection::web::{Answers, Connected};
 
 /// A refresh token that was entered and is used up, and the one that came for it and is not kept.
 pub(super) struct Left {
@@ -22,11 +22,11 @@ pub(super) struct Left {
 
 impl Setup {
     /// Finds out whether it works, and keeps it; remembers what a failed attempt used up.
-    pub(super) async fn finish(&self, draft: Draft) -> Result<Connected, Problem> {
+    pub(super) async fn finish(&self, draft: Draft) -> Result<Connected, Failure> {
         unbroken(self.attempt(draft)).await
     }
 
-    async fn attempt(&self, draft: Draft) -> Result<Connected, Problem> {
+    async fn attempt(&self, draft: Draft) -> Result<Connected, Failure> {
         let done = self.check_and_keep(&draft).await;
         if done.is_ok() {
             *locked(&self.left) = None;
@@ -45,7 +45,7 @@ impl Setup {
         done
     }
 
-    async fn check_and_keep(&self, draft: &Draft) -> Result<Connected, Problem> {
+    async fn check_and_keep(&self, draft: &Draft) -> Result<Connected, Failure> {
         let checked =
             check::check(&self.place, &self.sources, draft, self.act_for.as_deref()).await?;
         self.keep(draft, &checked).await?;
@@ -71,20 +71,14 @@ impl Setup {
     }
 
     /// Keeps everything at once.
-    async fn keep(&self, draft: &Draft, checked: &Checked) -> Result<(), Problem> {
+    async fn keep(&self, draft: &Draft, checked: &Checked) -> Result<(), Failure> {
         let record = self.record(draft, checked);
         let mut changes = draft.changes().await;
         changes.push((RECORD.to_owned(), Some(Secret::new(record.text()))));
-        let saved = match &self.before {
-            None => self
-                .place
-                .store
-                .save(&self.id, true, changes)
-                .await
-                .map_err(Failure::from),
+        match &self.before {
+            None => Ok(self.place.store.save(&self.id, true, changes).await?),
             Some(_) => self.replace(changes).await,
-        };
-        saved.map_err(problem)
+        }
     }
 
     /// Replaces entries under the lock of renewals, so that no exchange under way crosses it.

@@ -7,6 +7,8 @@ use std::pin::Pin;
 use bytes::Bytes;
 use hushgate_gateway::ports::Secret;
 
+use crate::connection::failure::Failure;
+
 /// A future of a [`Flow`].
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -33,7 +35,7 @@ pub trait Flow: Send + Sync + 'static {
         &'a self,
         answers: &'a Answers,
         redirect: &'a str,
-    ) -> Doing<'a, Result<Begun, Problem>>;
+    ) -> Doing<'a, Result<Begun, Failure>>;
 
     /// Whether a return from the vendor belongs to the consent that was begun last, and to no other:
     /// its `state` is the one that was sent. Nothing else is looked at and nothing changes.
@@ -41,14 +43,14 @@ pub trait Flow: Send + Sync + 'static {
 
     /// Goes on after the vendor's consent, or its refusal, with the query that came back. Called once for each
     /// consent begun, and only if [`Flow::recognizes`] it.
-    fn returned<'a>(&'a self, query: &'a str) -> Doing<'a, Result<Connected, Problem>>;
+    fn returned<'a>(&'a self, query: &'a str) -> Doing<'a, Result<Connected, Failure>>;
 
     /// Waits until the person has entered the code of [`Begun::Device`] at the vendor's; keeps nothing,
     /// and may be dropped at any time.
-    fn entered(&self) -> Doing<'_, Result<(), Problem>>;
+    fn entered(&self) -> Doing<'_, Result<(), Failure>>;
 
     /// Goes on after [`Flow::entered`].
-    fn granted(&self) -> Doing<'_, Result<Connected, Problem>>;
+    fn granted(&self) -> Doing<'_, Result<Connected, Failure>>;
 }
 
 /// What the page says about the setup.
@@ -159,21 +161,4 @@ pub struct Connected {
     pub email: Option<String>,
     /// What else is worth knowing, a sentence each.
     pub notes: Vec<String>,
-}
-
-/// Why a setup did not come to its end. Nothing was kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Problem {
-    /// What went wrong.
-    pub message: String,
-    /// What the vendor said, as it said it.
-    pub vendor: Option<String>,
-    /// What to do.
-    pub next: Option<String>,
-    /// The stable code.
-    pub code: String,
-    /// Why a credential was refused, as a code.
-    pub cause: Option<&'static str>,
-    /// The fields it is about, each with a sentence.
-    pub fields: BTreeMap<String, String>,
 }

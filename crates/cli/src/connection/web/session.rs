@@ -7,9 +7,11 @@ use std::time::Duration;
 use hushgate_gateway::ports::Secret;
 use tokio::sync::watch;
 
-use super::flow::{Answers, Begun, Connected, Device, Doing, Flow, Input, InputKind, Problem};
+use super::flow::{Answers, Begun, Connected, Device, Doing, Flow, Input, InputKind};
 use super::form::Pairs;
 use super::keys::Key;
+use crate::connection::code::Code;
+use crate::connection::failure::Failure;
 
 /// How long what is under way at the end of the time may take to end.
 const LAST_WORK: Duration = Duration::from_mins(1);
@@ -72,7 +74,7 @@ pub(super) struct Review {
     /// Per field.
     pub(super) errors: BTreeMap<String, String>,
     /// With all of them.
-    pub(super) problem: Option<Problem>,
+    pub(super) problem: Option<Failure>,
     /// What was typed into fields that are no secret.
     pub(super) shown: BTreeMap<String, String>,
     /// Secrets that were accepted and need not be typed again.
@@ -292,7 +294,7 @@ impl Session {
 
     /// Does something outside of the request that asked for it, so that a browser that goes away does
     /// not stop it half-way.
-    fn work(self: &Arc<Self>, task: impl Future<Output = Result<Begun, Problem>> + Send + 'static) {
+    fn work(self: &Arc<Self>, task: impl Future<Output = Result<Begun, Failure>> + Send + 'static) {
         let session = Arc::clone(self);
         // A future of its own size would contain itself: work may lead to more work.
         let task: Doing<'static, _> = Box::pin(task);
@@ -303,7 +305,7 @@ impl Session {
         });
     }
 
-    fn go_on(self: &Arc<Self>, result: Result<Begun, Problem>) {
+    fn go_on(self: &Arc<Self>, result: Result<Begun, Failure>) {
         let stage = match result {
             Ok(Begun::Consent(url)) => Stage::Consent { url, sent: false },
             Ok(Begun::Device(device)) => Stage::Device(device),
@@ -452,13 +454,9 @@ fn lower_first(label: &str) -> String {
     }
 }
 
-fn internal() -> Problem {
-    Problem {
-        message: "the command failed inside".to_owned(),
-        next: Some("end the command with Ctrl-C, start it again, and report it if it stays".into()),
-        code: "internal".to_owned(),
-        ..Problem::default()
-    }
+fn internal() -> Failure {
+    Failure::new(Code::Internal, "the command failed inside")
+        .next("end the command with Ctrl-C, start it again, and report it if it stays")
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 
 use super::routes::Limits;
 use super::{
-    Answers, Begun, Choice, Connected, Device, Doing, Face, Flow, Input, InputKind, Options,
-    Problem, Web,
+    Answers, Begun, Choice, Connected, Device, Doing, Face, Flow, Input, InputKind, Options, Web,
 };
+use crate::connection::failure::Failure;
 
 mod pages;
 mod strangers;
@@ -31,7 +31,7 @@ struct Sample {
     consent: bool,
     device: bool,
     entered: tokio::sync::Notify,
-    fails: Mutex<Option<Problem>>,
+    fails: Mutex<Option<Failure>>,
     connected: Connected,
     slow: Duration,
     begun: AtomicUsize,
@@ -40,7 +40,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn end(&self) -> Result<Connected, Problem> {
+    fn end(&self) -> Result<Connected, Failure> {
         let fails = self.fails.lock().ok().and_then(|mut fails| fails.take());
         match fails {
             Some(problem) => Err(problem),
@@ -113,7 +113,7 @@ impl Flow for Sample {
         &'a self,
         answers: &'a Answers,
         redirect: &'a str,
-    ) -> Doing<'a, Result<Begun, Problem>> {
+    ) -> Doing<'a, Result<Begun, Failure>> {
         Box::pin(async move {
             tokio::time::sleep(self.slow).await;
             self.begun.fetch_add(1, Ordering::Relaxed);
@@ -142,19 +142,19 @@ impl Flow for Sample {
         query.split('&').any(|pair| pair == "state=the-state")
     }
 
-    fn returned<'a>(&'a self, _: &'a str) -> Doing<'a, Result<Connected, Problem>> {
+    fn returned<'a>(&'a self, _: &'a str) -> Doing<'a, Result<Connected, Failure>> {
         self.returns.fetch_add(1, Ordering::Relaxed);
         Box::pin(async { self.end() })
     }
 
-    fn entered(&self) -> Doing<'_, Result<(), Problem>> {
+    fn entered(&self) -> Doing<'_, Result<(), Failure>> {
         Box::pin(async {
             self.entered.notified().await;
             Ok(())
         })
     }
 
-    fn granted(&self) -> Doing<'_, Result<Connected, Problem>> {
+    fn granted(&self) -> Doing<'_, Result<Connected, Failure>> {
         self.returns.fetch_add(1, Ordering::Relaxed);
         Box::pin(async { self.end() })
     }

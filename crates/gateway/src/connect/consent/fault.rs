@@ -1,5 +1,6 @@
 //! Why a consent failed. Texts name what to do, never a value of the vendor or the browser.
 
+use crate::codes;
 use crate::connect::{ConnectFault, ConnectorError};
 
 /// Why a consent failed.
@@ -64,20 +65,39 @@ pub enum ConsentFault {
     Connect(#[from] ConnectFault),
 }
 
+codes! {
+    /// Codes of [`ConsentFault`].
+    enum FaultCode {
+        NotDeclared = "consent-not-declared";
+        RedirectNotDeclared = "consent-redirect-not-declared";
+        AnswerInvalid = "consent-answer-invalid";
+        RedirectMismatch = "consent-redirect-mismatch";
+        StateMismatch = "consent-state-mismatch";
+        IssuerMismatch = "consent-issuer-mismatch";
+        Expired = "consent-expired";
+        Used = "consent-used";
+        Refused = "consent-refused";
+        NoRefreshToken = "consent-no-refresh-token";
+    }
+}
+
 impl ConsentFault {
+    /// The codes of its own; docs/connections.md explains each.
+    pub const CODES: &'static [&'static str] = FaultCode::ALL;
+
     /// The stable code of this fault.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotDeclared => "consent-not-declared",
-            Self::RedirectNotDeclared { .. } => "consent-redirect-not-declared",
-            Self::AnswerInvalid(_) => "consent-answer-invalid",
-            Self::RedirectMismatch => "consent-redirect-mismatch",
-            Self::StateMismatch => "consent-state-mismatch",
-            Self::IssuerMismatch => "consent-issuer-mismatch",
-            Self::Expired => "consent-expired",
-            Self::Used => "consent-used",
-            Self::Refused { .. } => "consent-refused",
-            Self::NoRefreshToken => "consent-no-refresh-token",
+            Self::NotDeclared => FaultCode::NotDeclared.text(),
+            Self::RedirectNotDeclared { .. } => FaultCode::RedirectNotDeclared.text(),
+            Self::AnswerInvalid(_) => FaultCode::AnswerInvalid.text(),
+            Self::RedirectMismatch => FaultCode::RedirectMismatch.text(),
+            Self::StateMismatch => FaultCode::StateMismatch.text(),
+            Self::IssuerMismatch => FaultCode::IssuerMismatch.text(),
+            Self::Expired => FaultCode::Expired.text(),
+            Self::Used => FaultCode::Used.text(),
+            Self::Refused { .. } => FaultCode::Refused.text(),
+            Self::NoRefreshToken => FaultCode::NoRefreshToken.text(),
             Self::Setup(error) => error.code(),
             Self::Connect(fault) => fault.code(),
         }

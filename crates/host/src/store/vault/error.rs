@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use hushgate_gateway::codes::Known;
 use hushgate_gateway::ports::StoreError;
 
+use super::super::code::StoreCode;
 use super::super::disk::DiskError;
 
 /// Why a vault can't be used. Never carries a value, a key or a pass phrase.
@@ -68,21 +70,26 @@ pub enum VaultError {
 impl VaultError {
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
+        self.known().code
+    }
+
+    /// The code with its meaning and the next step.
+    pub fn known(&self) -> &'static Known {
         match self {
-            Self::NoVault => "vault-missing",
-            Self::Exists => "vault-exists",
-            Self::Disk { error, .. } => error.code(),
-            Self::PassPhrase => "vault-pass-phrase-wrong",
-            Self::KeyringKey => "vault-keyring-key-wrong",
-            Self::Damaged { .. } => "vault-damaged",
-            Self::Version(_) => "vault-version",
-            Self::Name(_) => "store-name-invalid",
-            Self::NotHanded(_) => "vault-key-not-handed",
-            Self::NotWhole => "vault-not-whole",
-            Self::Gone(_) => "vault-compartment-missing",
-            Self::ConnectionExists(_) => "connection-exists",
-            Self::TooLarge(_) => "vault-too-large",
-            Self::Crypto => "vault-crypto",
+            Self::NoVault => StoreCode::VaultMissing.known(),
+            Self::Exists => StoreCode::VaultExists.known(),
+            Self::Disk { error, .. } => error.known(),
+            Self::PassPhrase => StoreCode::PassPhraseWrong.known(),
+            Self::KeyringKey => StoreCode::KeyringKeyWrong.known(),
+            Self::Damaged { .. } => StoreCode::Damaged.known(),
+            Self::Version(_) => StoreCode::Version.known(),
+            Self::Name(_) => StoreCode::NameInvalid.known(),
+            Self::NotHanded(_) => StoreCode::KeyNotHanded.known(),
+            Self::NotWhole => StoreCode::NotWhole.known(),
+            Self::Gone(_) => StoreCode::CompartmentMissing.known(),
+            Self::ConnectionExists(_) => StoreCode::ConnectionExists.known(),
+            Self::TooLarge(_) => StoreCode::CompartmentTooLarge.known(),
+            Self::Crypto => StoreCode::Crypto.known(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The form, with what was wrong with the last answers.
 
-use super::super::flow::{Face, Input, InputKind, Problem};
+use super::super::flow::{Face, Input, InputKind};
 use super::super::html::{Element, Html, element, foreign, linked, text};
 use super::super::session::Review;
 use super::{ANSWERS, CANCEL, Page, Step, actions, document, link, paragraph, sentence, steps};
+use crate::connection::failure::Failure;
 
 /// Most characters of a vendor's message that are shown.
 const LONGEST_MESSAGE: usize = 600;
@@ -91,7 +92,7 @@ fn summary(inputs: &[Input], review: &Review) -> Html {
         .end()
 }
 
-fn problem_text(problem: &Problem) -> Html {
+fn problem_text(problem: &Failure) -> Html {
     // Messages say what is wrong, then what it means and what to do.
     let message = problem.message.split_once("; ");
     let (what, why) = message.map_or((problem.message.as_str(), None), |(a, b)| (a, Some(b)));
@@ -105,10 +106,8 @@ fn problem_text(problem: &Problem) -> Html {
     if let Some(next) = &problem.next {
         words.push(paragraph(&sentence(next)));
     }
-    if !problem.code.is_empty() {
-        let code = element("code").text(&problem.code).end();
-        words.push(element("p").class("code").text("Code ").holds(code).end());
-    }
+    let code = element("code").text(problem.code()).end();
+    words.push(element("p").class("code").text("Code ").holds(code).end());
     words.into_iter().collect()
 }
 

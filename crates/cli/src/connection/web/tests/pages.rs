@@ -1,6 +1,8 @@
 //! What the person sees on the way.
 
 use super::*;
+use crate::connection::code::Code;
+use crate::connection::failure::Failure;
 
 fn contains(reply: &Reply, words: &[&str]) {
     for word in words {
@@ -218,16 +220,14 @@ async fn the_result_names_the_account_and_the_command_ends() -> Tested {
 async fn a_failure_is_told_and_can_be_mended() -> Tested {
     let flow = Sample::default();
     if let Ok(mut fails) = flow.fails.lock() {
-        *fails = Some(Problem {
-            message: "the token endpoint refused the client".into(),
+        *fails = Some(Failure {
             vendor: Some(format!(
                 "Bad <img src=x onerror=alert(1)>{}",
                 "x".repeat(5000)
             )),
-            next: Some("check the client secret".into()),
-            code: "client-rejected".into(),
-            cause: None,
             fields: BTreeMap::from([("CLIENT_SECRET".into(), "was refused".into())]),
+            ..Failure::new(Code::FieldInvalid, "the token endpoint refused the client")
+                .next("check the client secret")
         });
     }
     let visit = Visit::of(flow).await?;
@@ -239,7 +239,7 @@ async fn a_failure_is_told_and_can_be_mended() -> Tested {
             "The token endpoint refused the client.",
             "<bdi>Bad &lt;img src=x onerror=alert(1)&gt;xxx",
             "Check the client secret.",
-            "<code>client-rejected</code>",
+            "<code>field-invalid</code>",
             "Was refused.",
         ],
     );
