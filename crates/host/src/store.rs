@@ -4,7 +4,7 @@ mod admin;
 mod code;
 mod disk;
 mod file;
-mod lock_entry;
+pub mod lock_entry;
 mod open;
 pub mod testing;
 #[cfg(test)]

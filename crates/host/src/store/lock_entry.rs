@@ -11,7 +11,7 @@ const LONGEST: u64 = 24 * 3_600_000;
 /// The entry that gives the lock to `owner`, or lets it keep it; none when another holds it.
 ///
 /// `current` is the entry there is. One that can't be read, or whose time is over, holds nothing.
-pub(super) fn acquire(
+pub fn acquire(
     current: Option<&Secret>,
     owner: &str,
     ttl: Duration,
@@ -27,7 +27,7 @@ pub(super) fn acquire(
 }
 
 /// Whether `owner` holds the lock of this entry, in time or not.
-pub(super) fn is_of(current: &Secret, owner: &str) -> bool {
+pub fn is_of(current: &Secret, owner: &str) -> bool {
     parse(current.reveal()).is_some_and(|(_, holder)| holder == owner)
 }
 
