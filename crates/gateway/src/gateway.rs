@@ -20,7 +20,7 @@ use crate::inbound::Inbound;
 use crate::keys::Keys;
 use crate::ports::SecretStore;
 use crate::refusal::{Cause, Refusal};
-use crate::reply::{Badge, Reply};
+use crate::reply::{self, Badge, Reply};
 use crate::request_id::RequestId;
 use crate::sanitize;
 
@@ -113,16 +113,15 @@ impl Gateway {
     /// Dropping the future ends the call to the source; the log line then says that the caller went away.
     pub async fn handle(&self, inbound: Inbound) -> Reply {
         let mut record = Record::new(self.source.clone(), &inbound);
-        let deadline =
-            tokio::time::Instant::from_std(inbound.received) + self.settings.request_timeout;
+        let limit = TimeLimit::of(&inbound, self.settings.request_timeout);
         let answer = AssertUnwindSafe(self.answer(&inbound, &mut record)).catch_unwind();
-        let outcome = match tokio::time::timeout_at(deadline, answer).await {
+        let outcome = match tokio::time::timeout_at(limit.end, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_panic)) => Err(Refusal::new(
                 Cause::Internal,
                 "a panic; its place was logged before this line",
             )),
-            Err(_elapsed) => Err(out_of_time(record.phase())),
+            Err(_elapsed) => Err(limit.over(record.phase())),
         };
         let (reply, refusal) = match outcome {
             Ok(reply) => (reply, None),
@@ -142,6 +141,16 @@ impl Gateway {
         let reply = Reply::refused(refusal, id);
         if self.settings.compat {
             reply.psoxy_error(refusal.cause())
+        } else {
+            reply
+        }
+    }
+
+    /// The reply in place of one that the host's platform can't carry, under the same request id.
+    pub fn replace(&self, undelivered: &Reply, refusal: &Refusal) -> Reply {
+        let reply = self.refuse(refusal, &undelivered.request_id());
+        if undelivered.headers().contains_key(reply::RULES) {
+            reply.badge(&self.badge())
         } else {
             reply
         }
@@ -222,15 +231,34 @@ async fn compress(reply: Reply, request: &HeaderMap) -> Result<Reply, Refusal> {
         })
 }
 
-fn out_of_time(phase: Phase) -> Refusal {
-    let cause = match phase {
-        Phase::Verify => Cause::IssuerUnavailable,
-        Phase::Admit => Cause::StoreUnavailable,
-        Phase::Authorize | Phase::Send => Cause::SourceTimeout,
-        Phase::Sanitize => Cause::NotSanitizable,
-    };
-    Refusal::new(
-        cause,
-        "the time for the request was over; HUSHGATE_REQUEST_TIMEOUT_SECONDS sets it",
-    )
+/// When the time for a request is over, and who says so.
+struct TimeLimit {
+    end: tokio::time::Instant,
+    of_platform: bool,
+}
+
+impl TimeLimit {
+    fn of(inbound: &Inbound, timeout: Duration) -> Self {
+        let configured = inbound.received + timeout;
+        let platform = inbound.deadline.filter(|deadline| *deadline < configured);
+        Self {
+            end: platform.unwrap_or(configured).into(),
+            of_platform: platform.is_some(),
+        }
+    }
+
+    fn over(&self, phase: Phase) -> Refusal {
+        let cause = match phase {
+            Phase::Verify => Cause::IssuerUnavailable,
+            Phase::Admit => Cause::StoreUnavailable,
+            Phase::Authorize | Phase::Send => Cause::SourceTimeout,
+            Phase::Sanitize => Cause::NotSanitizable,
+        };
+        let detail = if self.of_platform {
+            "the time that the platform gives the request was nearly over; the function's own timeout sets it"
+        } else {
+            "the time for the request was over; HUSHGATE_REQUEST_TIMEOUT_SECONDS sets it"
+        };
+        Refusal::new(cause, detail)
+    }
 }

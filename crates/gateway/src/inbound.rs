@@ -29,6 +29,9 @@ pub struct Inbound {
     pub vouched: Option<Vouched>,
     /// When the host read the request head; time limits count from here.
     pub received: Instant,
+    /// When the platform ends the request, if it does so: the reply is made before, whatever the
+    /// configured time is. The host leaves itself the time to send it.
+    pub deadline: Option<Instant>,
 }
 
 /// What only the hosting platform can say about a caller.

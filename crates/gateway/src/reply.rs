@@ -147,6 +147,12 @@ impl Reply {
         &self.body
     }
 
+    /// The id in its headers.
+    pub(crate) fn request_id(&self) -> RequestId {
+        let sent = self.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+        sent.map_or_else(RequestId::fresh, RequestId::of_reply)
+    }
+
     /// The answer as an HTTP response.
     pub fn into_response(self) -> Response<Bytes> {
         let mut response = Response::new(self.body);

@@ -23,6 +23,11 @@ impl RequestId {
         ))
     }
 
+    /// The id that a reply was given.
+    pub(crate) fn of_reply(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -76,8 +76,20 @@ pub struct Config {
     pub caller_idle: Duration,
     /// How long running requests may take to end after a signal to stop.
     pub drain: Duration,
+    /// How answers leave a Lambda function.
+    pub lambda_response: LambdaResponse,
     /// Which log lines are written.
     pub log: String,
+}
+
+/// How answers leave a Lambda function, where the way to it can do both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LambdaResponse {
+    /// Whole, as one JSON text.
+    #[default]
+    Buffered,
+    /// In pieces.
+    Streamed,
 }
 
 /// Which store holds the secrets.
@@ -168,6 +180,10 @@ impl Config {
             max_in_flight: size("HUSHGATE_MAX_IN_FLIGHT"),
             caller_idle: Duration::from_secs(number("HUSHGATE_CALLER_IDLE_SECONDS", 60)),
             drain: Duration::from_secs(number("HUSHGATE_DRAIN_SECONDS", 10)),
+            lambda_response: match value("HUSHGATE_LAMBDA_RESPONSE") {
+                Some("streamed") => LambdaResponse::Streamed,
+                _ => LambdaResponse::Buffered,
+            },
             log: value("HUSHGATE_LOG").unwrap_or("info").to_owned(),
         })
     }

@@ -315,6 +315,7 @@ pub(crate) fn request(values: &[&[u8]]) -> Inbound {
         body: Bytes::new(),
         peer: Some(IpAddr::from([198, 51, 100, 4])),
         vouched: None,
+        deadline: None,
         received: Instant::now(),
     }
 }

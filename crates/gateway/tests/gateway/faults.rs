@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use hushgate_gateway::ports::{PortFuture, Secret, SecretStore, StoreError};
 
-use crate::support::{Bench, check_refusal, get, text_of};
+use hushgate_gateway::refusal::{Cause, Refusal};
+
+use crate::support::{Bench, check_refusal, get, header_of, text_of};
 use crate::upstream::{Step, Upstream, json};
 
 const HEAD: &[u8] = b"HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"users\":[{\"email\":\"ada@example.com\"";
@@ -28,6 +30,60 @@ async fn a_silent_source_times_out_and_the_call_ends() {
     );
     assert!(started.elapsed() < Duration::from_secs(2));
     wait_for(|| upstream.abandoned() == 1).await;
+}
+
+#[tokio::test]
+async fn the_platforms_deadline_ends_a_request_before_the_configured_time() {
+    let upstream = Upstream::start(|_| vec![Step::Hang]).await;
+    let gateway = Bench::default().before(&upstream);
+    let started = Instant::now();
+    let mut inbound = get("/v1/users").inbound();
+    inbound.deadline = Some(started + Duration::from_millis(200));
+    let reply = gateway.handle(inbound).await;
+    check_refusal(&reply, "source-timeout");
+    let spent = started.elapsed();
+    assert!(
+        spent >= Duration::from_millis(200) && spent < Duration::from_secs(2),
+        "{spent:?}"
+    );
+    wait_for(|| upstream.abandoned() == 1).await;
+}
+
+#[tokio::test]
+async fn a_later_deadline_of_the_platform_does_not_lengthen_the_configured_time() {
+    let upstream = Upstream::start(|_| vec![Step::Hang]).await;
+    let gateway = quick().before(&upstream);
+    let started = Instant::now();
+    let mut inbound = get("/v1/users").inbound();
+    inbound.deadline = Some(started + Duration::from_mins(5));
+    check_refusal(&gateway.handle(inbound).await, "source-timeout");
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_over_still_gets_an_answer() {
+    let upstream = Upstream::start(|_| vec![Step::Hang]).await;
+    let mut inbound = get("/v1/users").inbound();
+    inbound.deadline = Some(inbound.received);
+    let reply = Bench::default().before(&upstream).handle(inbound).await;
+    assert!(reply.status().is_server_error(), "{}", text_of(&reply));
+}
+
+#[tokio::test]
+async fn an_answer_that_can_not_be_carried_is_replaced_under_its_id() {
+    let upstream = Upstream::start(|_| vec![Step::Send(json(r#"{"users":[]}"#))]).await;
+    let gateway = Bench::default().before(&upstream);
+    let reply = get("/v1/users").to(&gateway).await;
+    assert_eq!(reply.status(), 200, "{}", text_of(&reply));
+    let refusal = Refusal::new(Cause::ResponseTooLarge, "larger than the platform carries");
+    let instead = gateway.replace(&reply, &refusal);
+    check_refusal(&instead, "response-too-large");
+    for header in ["x-hushgate-request-id", "x-hushgate-rules"] {
+        assert_eq!(header_of(&instead, header), header_of(&reply, header));
+    }
+    let unverified = get("/v1/users").without("authorization").to(&gateway).await;
+    let instead = gateway.replace(&unverified, &refusal);
+    assert_eq!(header_of(&instead, "x-hushgate-rules"), None);
 }
 
 #[tokio::test]

@@ -166,6 +166,7 @@ impl Request {
             body: self.body,
             peer: Some(self.peer),
             vouched: None,
+            deadline: None,
             received: Instant::now(),
         }
     }

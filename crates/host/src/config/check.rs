@@ -24,6 +24,22 @@ const CLOUD_MARKS: &[&str] = &[
     "FUNCTION_TARGET",
 ];
 
+/// Of these, what emulators of the Lambda Runtime API set as well.
+const EMULATED_MARKS: &[&str] = &["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"];
+
+/// Variables that the real Lambda sets in every environment, so that nobody's configuration can change
+/// or remove them; emulators need none of them.
+const LAMBDA_ONLY: &[&str] = &[
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_XRAY_DAEMON_ADDRESS",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+    "_HANDLER",
+];
+
+/// The port of the Runtime API in the real Lambda.
+const RUNTIME_API_PORT: u16 = 9001;
+
 /// All problems of an environment.
 pub(super) fn problems(environment: &Environment) -> Vec<ConfigError> {
     let mut problems = Vec::new();
@@ -265,8 +281,10 @@ pub(super) fn compat(value: &str, _: &Environment) -> Verdict {
 
 pub(super) fn loopback(text: &str, environment: &Environment) -> Verdict {
     one_of(text, &["0", "1"])?;
+    let emulated = is_emulated_lambda(environment);
     let cloud = CLOUD_MARKS
         .iter()
+        .filter(|mark| !(emulated && EMULATED_MARKS.contains(mark)))
         .find(|mark| environment.contains_key(**mark));
     match cloud {
         Some(mark) if text == "1" => Err(format!("refused on a cloud host ({mark} is set)")),
@@ -274,8 +292,27 @@ pub(super) fn loopback(text: &str, environment: &Environment) -> Verdict {
     }
 }
 
+/// Whether the Runtime API is certainly an emulator's: on this machine, on another port than the real
+/// one's, and nothing else of the real Lambda is there. An extension that stands in front of the real
+/// API can change its address, but not the rest.
+fn is_emulated_lambda(environment: &Environment) -> bool {
+    let address = environment.get("AWS_LAMBDA_RUNTIME_API");
+    let place = address.and_then(|address| {
+        let host = address.split('/').next().unwrap_or_default();
+        Some((host, host.rsplit_once(':')?.1.parse::<u16>().ok()?))
+    });
+    let here = place.is_some_and(|(host, port)| is_this_machine(host) && port != RUNTIME_API_PORT);
+    here && !LAMBDA_ONLY
+        .iter()
+        .any(|mark| environment.contains_key(*mark))
+}
+
 pub(super) fn tls(value: &str, _: &Environment) -> Verdict {
     one_of(value, &["1.2", "1.3"])
+}
+
+pub(super) fn lambda_response(value: &str, _: &Environment) -> Verdict {
+    one_of(value, &["buffered", "streamed"])
 }
 
 pub(super) fn log(value: &str, _: &Environment) -> Verdict {

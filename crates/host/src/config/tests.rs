@@ -59,6 +59,48 @@ fn refuses_loopback_on_a_cloud_host() {
 }
 
 #[test]
+fn allows_loopback_before_an_emulator_of_the_lambda_runtime_only() {
+    let found = |api: &str, others: &[&str]| {
+        let mut pairs = vec![
+            ("HUSHGATE_DEV_LOOPBACK", "1"),
+            ("AWS_LAMBDA_RUNTIME_API", api),
+            ("AWS_LAMBDA_FUNCTION_NAME", "zoom"),
+        ];
+        pairs.extend(others.iter().map(|name| (*name, "x")));
+        let found = problems(&pairs);
+        let about = |problem: &&String| problem.starts_with("HUSHGATE_DEV_LOOPBACK");
+        found.iter().filter(about).count()
+    };
+    for emulator in ["127.0.0.1:40123", "localhost:9000/.rt", "[::1]:9002"] {
+        assert_eq!(found(emulator, &[]), 0, "{emulator}");
+        for real in [
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "AWS_XRAY_DAEMON_ADDRESS",
+            "LAMBDA_TASK_ROOT",
+            "LAMBDA_RUNTIME_DIR",
+            "_HANDLER",
+            "K_SERVICE",
+            "FUNCTION_TARGET",
+        ] {
+            assert_eq!(found(emulator, &[real]), 1, "{emulator} {real}");
+        }
+    }
+    for platform in [
+        "127.0.0.1:9001",
+        "localhost:9001",
+        "169.254.100.1:9001",
+        "169.254.100.1:40123",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1.example.com:40123",
+        "10.0.0.7:40123",
+        "",
+    ] {
+        assert_eq!(found(platform, &[]), 1, "{platform}");
+    }
+}
+
+#[test]
 fn takes_a_token_origin_on_this_machine_only() {
     let found = |origin: &str| {
         problems(&[

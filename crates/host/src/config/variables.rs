@@ -3,8 +3,8 @@
 use super::Environment;
 use super::check::{
     Verdict, access, canonicalization, compat, connection, count, developer_name, domains, host,
-    listen, log, loopback, metadata_host, platform, pool_id, port, rules, seconds, secrets, size,
-    tls, token_origin, vault_keys, vault_pass_phrase_file,
+    lambda_response, listen, log, loopback, metadata_host, platform, pool_id, port, rules, seconds,
+    secrets, size, tls, token_origin, vault_keys, vault_pass_phrase_file,
 };
 
 /// One variable: what it means and what it may be.
@@ -129,7 +129,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "HUSHGATE_DEV_LOOPBACK",
-        meaning: "`1` allows plain http to 127.0.0.0/8, `[::1]` and `localhost` for source, issuer and token endpoints. Refused on a cloud host.",
+        meaning: "`1` allows plain http to 127.0.0.0/8, `[::1]` and `localhost` for source, issuer and token endpoints. Refused on a cloud host; not by an emulator of the Lambda Runtime API on this machine.",
         allowed: "`1`, `0`",
         default: Some("0"),
         check: loopback,
@@ -210,6 +210,13 @@ pub static VARIABLES: &[Variable] = &[
         allowed: "a number from 0 to 600",
         default: Some("10"),
         check: |value, _| seconds(value, 0, 600),
+    },
+    Variable {
+        name: "HUSHGATE_LAMBDA_RESPONSE",
+        meaning: "On AWS Lambda, how answers go to a Function URL or a REST API: whole, up to 6 MB, or streamed, up to 200 MB. It has to agree with the invoke mode of the URL or the transfer mode of the API. Other ways to a function are always answered whole.",
+        allowed: "`buffered` (invoke mode `BUFFERED`), `streamed` (invoke mode `RESPONSE_STREAM`)",
+        default: Some("buffered"),
+        check: lambda_response,
     },
     Variable {
         name: "HUSHGATE_LOG",

@@ -70,6 +70,7 @@ pub(super) async fn inbound(
         body,
         peer: Some(peer.ip().to_canonical()),
         vouched: None,
+        deadline: None,
         received,
     })
 }

@@ -21,6 +21,7 @@ fn inbound(peer: Option<&str>, lines: &[&str]) -> Inbound {
         body: Bytes::new(),
         peer: peer.map(|p| p.parse().unwrap()),
         vouched: None,
+        deadline: None,
         received: Instant::now(),
     }
 }
