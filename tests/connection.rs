@@ -2,6 +2,7 @@
 //! vendors on loopback.
 
 mod bad_input;
+mod beside;
 mod functions;
 mod interrupted;
 mod keys;
