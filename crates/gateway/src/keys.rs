@@ -124,9 +124,10 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let cause = match error {
             StoreError::Unavailable(_) => Cause::StoreUnavailable,
-            StoreError::Denied { .. } | StoreError::ReadOnly(_) | StoreError::NoLocks => {
-                Cause::ConfigurationInvalid
-            }
+            StoreError::Denied { .. }
+            | StoreError::ReadOnly(_)
+            | StoreError::NoLocks
+            | StoreError::Unfit { .. } => Cause::ConfigurationInvalid,
         };
         Refusal::new(cause, error.to_string())
     }

@@ -62,8 +62,7 @@ pub trait SecretStore: Send + Sync {
 
     /// Writes a secret durably: when this returns `Ok`, a crash does not lose it.
     ///
-    /// After an error other than [`StoreError::ReadOnly`] and [`StoreError::Denied`] the value may
-    /// have been written or not.
+    /// After [`StoreError::Unavailable`] the value may have been written or not.
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`] when the store can't be written.
@@ -146,6 +145,14 @@ pub enum StoreError {
     /// The store has no locks.
     #[error("the secret store has no locks")]
     NoLocks,
+    /// The store can't hold this value or name, or holds something that is no text.
+    #[error("the secret store can't hold `{name}`: {reason}")]
+    Unfit {
+        /// The name that was given.
+        name: String,
+        /// What is wrong, and what is allowed.
+        reason: String,
+    },
 }
 
 /// The identity that the hosting platform vouches for.

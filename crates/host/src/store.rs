@@ -1,4 +1,5 @@
-//! Secret stores of one machine: the environment, a file, and an encrypted vault.
+//! Secret stores of one machine: the environment, a file, and an encrypted vault; and what the stores
+//! of clouds have in common.
 
 mod admin;
 mod code;
@@ -6,6 +7,7 @@ mod disk;
 mod file;
 pub mod lock_entry;
 mod open;
+pub mod remote;
 pub mod testing;
 #[cfg(test)]
 mod tests;

@@ -65,6 +65,8 @@ codes! {
             "use the whole vault, not handed keys; check the owner of the files";
         StoreUnavailable = "store-unavailable", "the store fails at the moment",
             "try again; the message holds the reason and its code";
+        StoreUnfit = "store-unfit", "the store can't hold such a value or name, or holds something that is no text",
+            "the message says what it takes; shorten the value, or use a store that takes it";
         PassPhraseShort = "vault-pass-phrase-short", "a pass phrase has at least 12 characters",
             "several random words are long and can be remembered";
         PassPhraseDiffers = "vault-pass-phrase-differs", "the pass phrase and its repetition differ",

@@ -161,6 +161,7 @@ impl From<StoreError> for Failure {
         let code = match &error {
             StoreError::Denied { .. } => Code::StoreDenied,
             StoreError::ReadOnly(_) => Code::StoreReadOnly,
+            StoreError::Unfit { .. } => Code::StoreUnfit,
             _ => Code::StoreUnavailable,
         };
         Self::new(code, error.to_string())
