@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::chore::{cargo, root, step};
+use crate::chore::{cargo, step, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -23,8 +23,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         "zoom",
     ]);
     step("build the function as it is shipped", &mut build)?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     let mut bench = cargo();
     bench.args([
         "bench",
@@ -36,6 +34,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ]);
     bench
         .args(&options.parts)
-        .env("HUSHGATE_BENCH_FUNCTION", target.join("dist/zoom"));
+        .env("HUSHGATE_BENCH_FUNCTION", target().join("dist/zoom"));
     step("figures", &mut bench)
 }

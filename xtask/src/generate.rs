@@ -40,7 +40,7 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
 }
 
 /// The ids of all sources that have a declaration and rules: each gets a function.
-fn sources() -> anyhow::Result<Vec<String>> {
+pub(crate) fn sources() -> anyhow::Result<Vec<String>> {
     folders(&["source.yaml", "rules.yaml"])
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod chore;
 mod generate;
+mod package;
 mod prerequisites;
 mod simulate;
 mod test;
@@ -25,6 +26,8 @@ enum Chore {
     Test(test::Options),
     /// Formats, lints, checks generated files and dependencies, then runs `test`: what CI runs
     Ci,
+    /// Builds functions into what a cloud takes: zips for Lambda, images for Cloud Run and containers
+    Package(package::Options),
     /// Prints the figures of docs/performance.md
     Bench(bench::Options),
     /// Plays the life cycle of shared tokens in a million simulated schedules
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Test(options) => test::run(&options),
         Chore::Ci => test::ci(),
+        Chore::Package(options) => package::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Simulate(options) => simulate::run(&options),
         Chore::Gen { check } => generate::run(check),

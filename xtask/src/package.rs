@@ -1,0 +1,262 @@
+//! `cargo xtask package`: functions as a cloud takes them, with checksums and the list of their crates.
+
+mod bill;
+mod build;
+mod compress;
+mod elf;
+mod image;
+mod tar;
+mod target;
+mod zip;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use self::bill::{Bill, Facts};
+use self::elf::Program;
+use self::image::{Base, Label};
+use self::target::{Arch, Cloud, Profile, Toolchain};
+use crate::chore::{root, say};
+use crate::generate;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const MIB: f64 = 1024.0 * 1024.0;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The sources whose functions are packaged, such as `zoom`
+    #[arg(required_unless_present = "all")]
+    sources: Vec<String>,
+    /// All sources that have a function
+    #[arg(long, conflicts_with = "sources")]
+    all: bool,
+    /// Where it will run
+    #[arg(long, value_enum)]
+    cloud: Cloud,
+    /// The processor it is for
+    #[arg(long, value_enum, default_value_t = Arch::host())]
+    arch: Arch,
+    /// How it is built
+    #[arg(long, value_enum, default_value_t = Profile::Dist)]
+    profile: Profile,
+    /// Where the packages are put
+    #[arg(long, default_value = "target/packages")]
+    out: PathBuf,
+}
+
+/// Builds, packs, and prints what came out.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let sources = chosen(options)?;
+    if options.profile == Profile::Dev && options.arch != Arch::host() {
+        bail!(
+            "the `dev` profile is for tests on this machine, which is not {}",
+            options.arch.name()
+        );
+    }
+    let toolchain = Toolchain::find(options.arch)?;
+    let out = root().join(&options.out);
+    std::fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
+    let built = build::functions(&sources, options.cloud, options.profile, &toolchain)?;
+    let facts = Facts::read(options.arch.triple())?;
+    let mut rows = vec![["package", "function", "packed", "crates", "sha-256"].map(str::to_owned)];
+    for source in &sources {
+        let packing = Packing {
+            source,
+            options,
+            toolchain: &toolchain,
+            facts: &facts,
+            out: &out,
+        };
+        let row = packing.pack(&built.join(source));
+        rows.push(row.with_context(|| format!("package {source}"))?);
+    }
+    checksums(&out)?;
+    say(&table(&rows));
+    say(&format!("in {}, with SHA256SUMS", out.display()));
+    Ok(())
+}
+
+/// The sources that are asked for; every one that is unknown is named.
+fn chosen(options: &Options) -> anyhow::Result<Vec<String>> {
+    let known = generate::sources()?;
+    if options.all {
+        return Ok(known);
+    }
+    let unknown: Vec<_> = options
+        .sources
+        .iter()
+        .filter(|source| !known.contains(source))
+        .map(|source| format!("`{source}`"))
+        .collect();
+    if !unknown.is_empty() {
+        bail!(
+            "no function for {}; there is one for each of: {}",
+            unknown.join(", "),
+            known.join(", ")
+        );
+    }
+    let mut sources = options.sources.clone();
+    sources.sort();
+    sources.dedup();
+    Ok(sources)
+}
+
+struct Packing<'a> {
+    source: &'a str,
+    options: &'a Options,
+    toolchain: &'a Toolchain,
+    facts: &'a Facts,
+    out: &'a Path,
+}
+
+impl Packing<'_> {
+    /// Checks the program at `path`, packs it, and gives the row of the table.
+    fn pack(&self, path: &Path) -> anyhow::Result<[String; 5]> {
+        let start = Instant::now();
+        let function = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+        let program = Program::read(&function)?;
+        let bill = Bill::of(&program)?;
+        self.check(&program)?;
+        bill.check(self.options.cloud)?;
+        let (file, bytes, base) = match self.options.cloud {
+            Cloud::Aws => (self.name("zip"), self.zip(&function)?, None),
+            Cloud::Gcp | Cloud::None => {
+                let base = Base::of(&program, self.toolchain)?;
+                (
+                    self.name("oci.tar"),
+                    self.image(&function, &base)?,
+                    Some(base),
+                )
+            }
+        };
+        self.write(&file, &bytes)?;
+        let name = format!("hushgate-{}", self.source);
+        let document = bill.cyclonedx(&name, &function, self.facts, base.as_ref());
+        self.write(&self.name("cdx.json"), format!("{document:#}\n").as_bytes())?;
+        say(&format!(
+            "== {file}: {:.1} s",
+            start.elapsed().as_secs_f32()
+        ));
+        Ok([
+            file,
+            mib(function.len()),
+            mib(bytes.len()),
+            bill.len().to_string(),
+            compress::sha256(&bytes),
+        ])
+    }
+
+    /// Whether the program will start where it is meant to.
+    fn check(&self, program: &Program) -> anyhow::Result<()> {
+        if program.machine != self.options.arch.machine() {
+            bail!(
+                "the program is for another processor (ELF machine {}) than {}",
+                program.machine,
+                self.options.arch.name()
+            );
+        }
+        let Some((major, minor)) = self.options.cloud.newest_glibc() else {
+            return Ok(());
+        };
+        let needed = program.glibc;
+        if needed > (major, minor) && self.options.profile != Profile::Dev {
+            bail!(
+                "the program needs glibc {}.{}, and Lambda's provided.al2023 has {major}.{minor}: build on an older \
+                 system, such as Debian 12 or Ubuntu 22.04",
+                needed.0,
+                needed.1
+            );
+        }
+        Ok(())
+    }
+
+    fn zip(&self, function: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let bootstrap = zip::Entry {
+            name: "bootstrap",
+            mode: 0o755,
+            bytes: function,
+        };
+        zip::archive(&[bootstrap], self.options.profile.effort())
+    }
+
+    /// Writes the layout as a folder, and gives it as an archive.
+    fn image(&self, function: &[u8], base: &Base) -> anyhow::Result<Vec<u8>> {
+        let label = Label {
+            name: &format!("hushgate-{}", self.source),
+            version: VERSION,
+            arch: self.options.arch,
+        };
+        let files = image::layout(function, base, &label, self.options.profile.effort())?;
+        let folder = self.out.join(self.name("oci"));
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("empty {}", folder.display()))?;
+        }
+        for (path, bytes) in &files {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap_or(&folder))?;
+            std::fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;
+        }
+        image::archive(&files)
+    }
+
+    fn name(&self, extension: &str) -> String {
+        format!(
+            "hushgate-{}-{VERSION}-{}-{}.{extension}",
+            self.source,
+            self.options.cloud.name(),
+            self.options.arch.name()
+        )
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.out.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))
+    }
+}
+
+/// Writes `SHA256SUMS` over every package in the folder, also those of earlier runs.
+fn checksums(out: &Path) -> anyhow::Result<()> {
+    let mut sums = BTreeMap::new();
+    for entry in std::fs::read_dir(out)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.is_file() && name.starts_with("hushgate-") {
+            let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+            sums.insert(name, compress::sha256(&bytes));
+        }
+    }
+    let text = sums.iter().fold(String::new(), |mut text, (name, sum)| {
+        let _ = writeln!(text, "{sum}  {name}");
+        text
+    });
+    std::fs::write(out.join("SHA256SUMS"), text).context("write SHA256SUMS")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+fn mib(bytes: usize) -> String {
+    format!("{:.2} MiB", bytes as f64 / MIB)
+}
+
+/// Columns as wide as their widest cell.
+fn table(rows: &[[String; 5]]) -> String {
+    let width = |column: usize| rows.iter().map(|r| r[column].len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for row in rows {
+        for (column, cell) in row.iter().enumerate() {
+            let _ = write!(text, "{cell:<width$}  ", width = width(column));
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text.trim_end().to_owned()
+}

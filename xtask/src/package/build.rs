@@ -1,0 +1,128 @@
+//! Building functions so that the same sources give the same bytes wherever they lie.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use super::target::{Cloud, Profile, Toolchain};
+use crate::chore::{cargo, root, step, tools};
+
+/// The version of cargo-auditable, which puts the list of crates into each program.
+const AUDITABLE: &str = "cargo-auditable@0.7.7";
+
+/// The time that C sources may ask for: 1980-01-01, as in the archives.
+const EPOCH: &str = "315532800";
+
+/// Builds these sources' functions and gives the folder in which they lie.
+pub(crate) fn functions(
+    sources: &[String],
+    cloud: Cloud,
+    profile: Profile,
+    toolchain: &Toolchain,
+) -> anyhow::Result<PathBuf> {
+    let mut build = auditable()?;
+    build.args([
+        "auditable",
+        "build",
+        "--locked",
+        "--profile",
+        profile.name(),
+    ]);
+    build.args(["--package", "hushgate-functions"]);
+    for source in sources {
+        build.args(["--bin", source]);
+    }
+    if let Some(feature) = cloud.feature() {
+        build.args(["--features", feature]);
+    }
+    build.arg("--target-dir").arg(&toolchain.target);
+    if let Some(rustc) = &toolchain.rustc {
+        build.env("RUSTC", rustc);
+    }
+    let folder = if profile == Profile::Dev {
+        toolchain.target.clone()
+    } else {
+        reproducible(&mut build, toolchain)?;
+        toolchain.target.join(toolchain.arch.triple())
+    };
+    let label = format!(
+        "build {} function{} for {} on {} ({})",
+        sources.len(),
+        if sources.len() == 1 { "" } else { "s" },
+        cloud.name(),
+        toolchain.arch.name(),
+        profile.name()
+    );
+    step(&label, &mut build)?;
+    Ok(folder.join(profile.folder()))
+}
+
+/// Takes the places of sources, caches and results out of what compilers write, and the variables of
+/// the person who builds.
+fn reproducible(build: &mut Command, toolchain: &Toolchain) -> anyhow::Result<()> {
+    let places = places(&toolchain.target)?;
+    let rust: Vec<_> = places
+        .iter()
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+        .collect();
+    let c: Vec<_> = places
+        .iter()
+        .map(|(from, to)| format!("'-ffile-prefix-map={}={to}'", from.display()))
+        .collect();
+    let triple = toolchain.arch.triple();
+    let name = triple.replace('-', "_");
+    for variable in [
+        "RUSTFLAGS",
+        "CFLAGS",
+        "TARGET_CFLAGS",
+        "CXXFLAGS",
+        "TARGET_CXXFLAGS",
+    ] {
+        build.env_remove(variable);
+    }
+    build
+        .args(["--target", triple])
+        // Separated by 0x1f, so that a folder's name may hold spaces; the C flags are quoted.
+        .env("CARGO_ENCODED_RUSTFLAGS", rust.join("\u{1f}"))
+        .env("CC_SHELL_ESCAPED_FLAGS", "1")
+        .env(format!("CFLAGS_{name}"), c.join(" "))
+        .env(format!("CC_{name}"), toolchain.cc)
+        .env(
+            format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()),
+            toolchain.cc,
+        )
+        .env("SOURCE_DATE_EPOCH", EPOCH);
+    Ok(())
+}
+
+/// The folders whose names must not show, and what stands for them; of two that fit, the later is taken.
+fn places(target: &Path) -> anyhow::Result<[(PathBuf, &'static str); 3]> {
+    let home = match std::env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => std::env::home_dir()
+            .context("neither CARGO_HOME nor HOME is set")?
+            .join(".cargo"),
+    };
+    Ok([
+        (home, "/cargo"),
+        (root(), "/hushgate"),
+        (target.to_path_buf(), "/target"),
+    ])
+}
+
+/// The pinned cargo-auditable in `.tools/`, installed on first use.
+fn auditable() -> anyhow::Result<Command> {
+    let home = tools().join("cargo");
+    let binary = home.join("bin/cargo-auditable");
+    if !binary.exists() {
+        let mut install = cargo();
+        install
+            .args(["install", "--locked", AUDITABLE, "--root"])
+            .arg(&home);
+        step("install cargo-auditable", &mut install)?;
+    }
+    let mut command = Command::new(binary);
+    command.current_dir(root());
+    Ok(command)
+}

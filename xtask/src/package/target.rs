@@ -1,0 +1,256 @@
+//! What is built for whom, and whether this machine can.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+
+use super::compress::Effort;
+use crate::chore::{root, target};
+
+/// Names a compiler that can build for the other architecture.
+const CROSS_RUSTC: &str = "HUSHGATE_CROSS_RUSTC";
+
+/// Where a function runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cloud {
+    /// AWS Lambda: a zip for the runtime `provided.al2023`
+    Aws,
+    /// Google Cloud Run: a container image
+    Gcp,
+    /// Any container host, without a cloud's clients: a container image
+    None,
+}
+
+impl Cloud {
+    /// The cargo feature of `functions` that brings the cloud's clients.
+    pub(crate) fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::Aws => Some("aws"),
+            Self::Gcp => Some("gcp"),
+            Self::None => None,
+        }
+    }
+
+    /// Its part of a package's name.
+    pub(crate) fn name(self) -> &'static str {
+        self.feature().unwrap_or("container")
+    }
+
+    /// How the crates begin that must not be in its functions.
+    pub(crate) fn foreign(self) -> &'static [&'static str] {
+        match self {
+            Self::Aws => &["google-cloud-"],
+            Self::Gcp => &["aws-config", "aws-sdk-", "aws-smithy-", "lambda_"],
+            Self::None => &[
+                "aws-config",
+                "aws-sdk-",
+                "aws-smithy-",
+                "lambda_",
+                "google-cloud-",
+            ],
+        }
+    }
+
+    /// The newest glibc a program may need; an image brings its own.
+    pub(crate) fn newest_glibc(self) -> Option<(u32, u32)> {
+        // Amazon Linux 2023, the system of provided.al2023, has 2.34.
+        (self == Self::Aws).then_some((2, 34))
+    }
+}
+
+/// The processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Arch {
+    #[value(name = "x86_64")]
+    X86,
+    #[value(name = "arm64")]
+    Arm,
+}
+
+impl Arch {
+    /// That of this machine, as far as a package can be for it.
+    pub(crate) fn host() -> Self {
+        if cfg!(target_arch = "aarch64") {
+            Self::Arm
+        } else {
+            Self::X86
+        }
+    }
+
+    /// As AWS names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64",
+            Self::Arm => "arm64",
+        }
+    }
+
+    /// As images name it (`GOARCH`).
+    pub(crate) fn of_image(self) -> &'static str {
+        match self {
+            Self::X86 => "amd64",
+            Self::Arm => "arm64",
+        }
+    }
+
+    /// As Rust names it.
+    pub(crate) fn triple(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64-unknown-linux-gnu",
+            Self::Arm => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// `e_machine` of its programs.
+    pub(crate) fn machine(self) -> u16 {
+        match self {
+            Self::X86 => 62,
+            Self::Arm => 183,
+        }
+    }
+
+    /// The C compiler for it, and the package that brings it on Debian.
+    fn compiler(self) -> (&'static str, &'static str) {
+        match self {
+            _ if self == Self::host() => ("cc", "build-essential"),
+            Self::X86 => ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu"),
+            Self::Arm => ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
+        }
+    }
+}
+
+/// How it is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// What is shipped
+    Dist,
+    /// Optimized, quicker to build
+    Release,
+    /// For tests: not reproducible, shares the build of `cargo xtask test`
+    Dev,
+}
+
+impl Profile {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dist => "dist",
+            Self::Release => "release",
+            Self::Dev => "dev",
+        }
+    }
+
+    /// Where cargo puts what it builds in it.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            other => other.name(),
+        }
+    }
+
+    pub(crate) fn effort(self) -> Effort {
+        match self {
+            Self::Dist | Self::Release => Effort::Best,
+            Self::Dev => Effort::Stored,
+        }
+    }
+}
+
+/// The compilers that build for one architecture.
+#[derive(Debug)]
+pub(crate) struct Toolchain {
+    pub(crate) arch: Arch,
+    /// A Rust compiler in place of cargo's own.
+    pub(crate) rustc: Option<PathBuf>,
+    /// The C compiler, which also links.
+    pub(crate) cc: &'static str,
+    /// Where cargo puts what it builds.
+    pub(crate) target: PathBuf,
+}
+
+impl Toolchain {
+    /// Looks for them.
+    ///
+    /// # Errors
+    /// With the name of what is missing and how to get it.
+    pub(crate) fn find(arch: Arch) -> anyhow::Result<Self> {
+        if !cfg!(target_os = "linux") {
+            bail!("packages hold Linux programs: build them on Linux, or in the release workflow");
+        }
+        let given = std::env::var_os(CROSS_RUSTC).filter(|_| arch != Arch::host());
+        let rustc = given.map(PathBuf::from);
+        let cargos = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let asked = rustc.as_deref().unwrap_or(Path::new(&cargos));
+        if !has_standard_library(asked, arch)? {
+            bail!(
+                "{} has no standard library for {triple}: run `rustup target add {triple}`, or set {CROSS_RUSTC} to \
+                 a compiler that has it (docs/packages.md, \"The other architecture\")",
+                asked.display(),
+                triple = arch.triple()
+            );
+        }
+        let (cc, package) = arch.compiler();
+        if !Command::new(cc)
+            .arg("--version")
+            .output()
+            .is_ok_and(|o| o.status.success())
+        {
+            bail!(
+                "`{cc}` is missing, the C compiler for {}: install your system's package `{package}`",
+                arch.name()
+            );
+        }
+        // Two compilers in one folder would throw away each other's build scripts.
+        let target = match rustc {
+            Some(_) => target().join("cross"),
+            None => target(),
+        };
+        Ok(Self {
+            arch,
+            rustc,
+            cc,
+            target,
+        })
+    }
+
+    /// Where the C compiler has this library.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub(crate) fn library(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let output = Command::new(self.cc)
+            .arg(format!("-print-file-name={name}"))
+            .output()
+            .with_context(|| format!("can't start {}", self.cc))?;
+        let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        // A compiler that does not know the library repeats the name.
+        if !path.is_absolute() {
+            bail!(
+                "`{}` has no {name}, which the image needs: install the C library for {} (libc6, libgcc-s1)",
+                self.cc,
+                self.arch.name()
+            );
+        }
+        path.canonicalize()
+            .with_context(|| format!("{} can't be read", path.display()))
+    }
+}
+
+fn has_standard_library(rustc: &Path, arch: Arch) -> anyhow::Result<bool> {
+    let output = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", arch.triple()])
+        .current_dir(root())
+        .output()
+        .with_context(|| format!("can't start {}", rustc.display()))?;
+    if !output.status.success() {
+        return Ok(false);
+    }
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let Ok(files) = std::fs::read_dir(folder) else {
+        return Ok(false);
+    };
+    Ok(files
+        .flatten()
+        .any(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
+}
