@@ -1,3 +1,3 @@
 //! The function of source `github`.
 
-hushgate_host::function!("github");
+hushgate_host::function!("github", hushgate_functions::CLOUDS);

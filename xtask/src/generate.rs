@@ -69,7 +69,9 @@ fn bins(sources: &[String]) -> String {
 }
 
 fn function(source: &str) -> String {
-    format!("//! The function of source `{source}`.\n\nhushgate_host::function!(\"{source}\");\n")
+    format!(
+        "//! The function of source `{source}`.\n\nhushgate_host::function!(\"{source}\", hushgate_functions::CLOUDS);\n"
+    )
 }
 
 /// The sources inside the command: the declarations of all, and of those with rules also these, and

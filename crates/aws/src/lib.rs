@@ -1,1 +1,16 @@
 //! Amazon Web Services: the Lambda host, and secrets, objects and queues.
+
+use hushgate_host::cloud::Cloud;
+
+/// What a program built for AWS adds.
+pub static CLOUD: Aws = Aws;
+
+/// Amazon Web Services.
+#[derive(Debug, Clone, Copy)]
+pub struct Aws;
+
+impl Cloud for Aws {
+    fn name(&self) -> &'static str {
+        "aws"
+    }
+}

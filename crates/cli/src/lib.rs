@@ -3,6 +3,7 @@
 #[rustfmt::skip]
 mod built_in;
 pub mod call;
+mod clouds;
 pub mod config;
 pub mod connection;
 pub mod demo;

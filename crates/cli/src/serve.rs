@@ -6,6 +6,7 @@ use clap::Args;
 use hushgate_host::config::{Environment, SecretsAt, process_environment};
 use hushgate_host::store::vault::DEPLOYMENT;
 
+use crate::clouds::CLOUDS;
 use crate::connection::failure::Failure;
 use crate::connection::{config, report, unlock};
 use crate::sources::BuiltIn;
@@ -33,6 +34,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         id: source.id,
         source_yaml: source.declared()?.source,
         rules_yaml: source.rules,
+        clouds: CLOUDS,
     };
     match with_own_keys(process_environment()) {
         Ok(environment) => Ok(hushgate_host::run_with(&function, &environment)),

@@ -13,8 +13,10 @@ use hushgate_gateway::ports::{PlatformIdentity, SecretStore, SystemClock};
 use hushgate_rules::endpoint::RuleSet;
 use hushgate_rules::language::LoadOptions;
 
-use crate::config::{AccessAt, Config, Environment, Text};
+use crate::cloud::Clouds;
+use crate::config::{Config, Environment};
 use crate::connection::{RECORD, Record};
+use crate::document::Reader;
 use crate::store::ConnectionView;
 
 /// What a function is built from.
@@ -26,12 +28,14 @@ pub struct BuiltIn {
     pub source_yaml: &'static str,
     /// `rules.yaml`: what is admitted, and what happens to it.
     pub rules_yaml: &'static str,
+    /// The clouds whose stores and services are built in.
+    pub clouds: Clouds,
 }
 
 /// A gateway for one source.
 ///
-/// Policy, rules and declaration are read and compiled. Of the store only the policy and the
-/// connection's record are read, if the configuration says that they are there.
+/// Policy, rules and declaration are read and compiled. Of stores only policy, rules and the
+/// connection's record are read, all at once, if the configuration says that they are there.
 ///
 /// # Errors
 /// Every problem of any of them, as text for the operator.
@@ -43,13 +47,21 @@ pub async fn assemble(
 ) -> Result<Gateway, Vec<String>> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
-    let policy = keep(policy(config, store.as_ref()).await, &mut problems);
-    let rules = keep(rules(built_in, config, &mut warnings), &mut problems);
-    let source = keep(source(built_in, config), &mut problems);
-    let reached = keep(
-        Reached::read(built_in.id, config, &store, &mut warnings).await,
-        &mut problems,
+    let reader = Reader {
+        store: store.as_ref(),
+        clouds: built_in.clouds,
+        environment,
+    };
+    let (policy, given_rules, reached) = tokio::join!(
+        policy(config, reader),
+        given_rules(config, reader),
+        Reached::read(built_in.id, config, &store),
     );
+    let policy = keep(policy, &mut problems);
+    let rules = given_rules.and_then(|given| rules(built_in, config, given, &mut warnings));
+    let rules = keep(rules, &mut problems);
+    let source = keep(source(built_in, config), &mut problems);
+    let reached = keep(reached, &mut problems);
     let (Some(policy), Some(rules), Some(source), Some(reached)) = (policy, rules, source, reached)
     else {
         return Err(problems);
@@ -57,6 +69,7 @@ pub async fn assemble(
     if config.access.is_none() {
         warnings.push("HUSHGATE_ACCESS is not set, so every call is refused".to_owned());
     }
+    warnings.extend(reached.warning.clone());
     let reached = reached.without_foreign_host(&source, config);
     let (configured, tls_floor) = (
         config.tls_floor.unwrap_or_default(),
@@ -113,23 +126,26 @@ fn keep<T>(result: Result<T, Vec<String>>, problems: &mut Vec<String>) -> Option
     result.map_err(|found| problems.extend(found)).ok()
 }
 
-async fn policy(config: &Config, store: &dyn SecretStore) -> Result<Policy, Vec<String>> {
+async fn policy(config: &Config, reader: Reader<'_>) -> Result<Policy, Vec<String>> {
     let wrong = |problem: String| vec![format!("HUSHGATE_ACCESS: {problem}")];
-    let parse = |text: &str, name: &str| {
-        Policy::parse(text, name, config.dev_loopback).map_err(|e| wrong(e.to_string()))
+    let Some(at) = &config.access else {
+        return Ok(Policy::default());
     };
-    match &config.access {
-        None => Ok(Policy::default()),
-        Some(AccessAt::Text(given)) => {
-            let text = given.read_plain().map_err(|e| wrong(e.to_string()))?;
-            parse(&text, given.name())
-        }
-        Some(AccessAt::Store(name)) => match store.read_newest(name).await {
-            Ok(Some(text)) => parse(text.reveal(), &format!("store:{name}")),
-            Ok(None) => Err(wrong(format!("there is no `{name}` in the secret store"))),
-            Err(error) => Err(wrong(error.to_string())),
-        },
-    }
+    let (text, name) = reader.read(at, false).await.map_err(wrong)?;
+    Policy::parse(&text, &name, config.dev_loopback).map_err(|e| wrong(e.to_string()))
+}
+
+/// The rules that replace the built-in ones, with their name; none: the built-in ones count.
+async fn given_rules(
+    config: &Config,
+    reader: Reader<'_>,
+) -> Result<Option<(String, String)>, Vec<String>> {
+    let Some(at) = &config.rules else {
+        return Ok(None);
+    };
+    let read = reader.read(at, true).await;
+    read.map(Some)
+        .map_err(|problem| vec![format!("HUSHGATE_RULES: {problem}")])
 }
 
 /// With what the source is reached: the connection's entries, settings and host, or those of the
@@ -138,6 +154,7 @@ struct Reached {
     store: Arc<dyn SecretStore>,
     settings: BTreeMap<String, String>,
     target_host: Option<String>,
+    warning: Option<String>,
 }
 
 impl Reached {
@@ -153,13 +170,13 @@ impl Reached {
         source: &str,
         config: &Config,
         store: &Arc<dyn SecretStore>,
-        warnings: &mut Vec<String>,
     ) -> Result<Self, Vec<String>> {
         let Some(id) = &config.connection else {
             return Ok(Self {
                 store: Arc::clone(store),
                 settings: BTreeMap::new(),
                 target_host: config.target_host.clone(),
+                warning: None,
             });
         };
         let wrong = |problem: &str| vec![format!("HUSHGATE_CONNECTION: {problem}")];
@@ -170,13 +187,13 @@ impl Reached {
             None => None,
         };
         let Some(record) = record else {
-            warnings.push(format!(
-                "the store has no record of connection {id}; only its fields are used"
-            ));
             return Ok(Self {
                 store: Arc::new(view),
                 settings: BTreeMap::new(),
                 target_host: config.target_host.clone(),
+                warning: Some(format!(
+                    "the store has no record of connection {id}; only its fields are used"
+                )),
             });
         };
         if !record.serves.iter().any(|served| served == source) {
@@ -190,6 +207,7 @@ impl Reached {
             store: Arc::new(view),
             settings: record.settings,
             target_host: config.target_host.clone().or(record.target_host),
+            warning: None,
         })
     }
 }
@@ -197,16 +215,13 @@ impl Reached {
 fn rules(
     built_in: &BuiltIn,
     config: &Config,
+    given: Option<(String, String)>,
     warnings: &mut Vec<String>,
 ) -> Result<RuleSet, Vec<String>> {
-    let own = Text::new(built_in.rules_yaml);
-    let (given, name) = match &config.rules {
-        Some(given) => (given, given.name().to_owned()),
-        None => (&own, format!("rules/{}/rules.yaml", built_in.id)),
-    };
-    let text = given
-        .read_packed()
-        .map_err(|e| vec![format!("HUSHGATE_RULES: {e}")])?;
+    let (text, name) = given.unwrap_or_else(|| {
+        let name = format!("rules/{}/rules.yaml", built_in.id);
+        (built_in.rules_yaml.to_owned(), name)
+    });
     // Only rules that an operator brings may be written for the reference.
     let options = LoadOptions {
         compat: config.compat && config.rules.is_some(),

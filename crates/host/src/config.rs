@@ -12,6 +12,7 @@ use hushgate_gateway::egress::TlsFloor;
 use hushgate_gateway::ports::Secret;
 use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization, Options};
 
+use crate::cloud::{CloudSecrets, ObjectAt};
 use crate::platform::PlatformKind;
 
 mod check;
@@ -23,7 +24,7 @@ mod variables;
 
 pub use check::check_host;
 pub use page::{page, table};
-pub use text::{Text, TextError};
+pub use text::{LARGEST, Text, TextError, unpack};
 pub use variables::{VARIABLES, Variable};
 
 /// The variables a function was started with.
@@ -37,7 +38,7 @@ pub struct Config {
     /// The port to serve HTTP on; 0 lets the system choose.
     pub port: u16,
     /// The access policy; none: every call is refused.
-    pub access: Option<AccessAt>,
+    pub access: Option<DocumentAt>,
     /// Where secrets are.
     pub secrets: SecretsAt,
     /// Keys of single compartments of a vault, inline or the path of a file of them.
@@ -47,7 +48,7 @@ pub struct Config {
     /// The connection whose fields the source uses; none: fields under their bare names.
     pub connection: Option<String>,
     /// Rules that replace the built-in ones.
-    pub rules: Option<Text>,
+    pub rules: Option<DocumentAt>,
     /// The cloud whose identity sources may take in place of a secret.
     pub platform: Option<PlatformKind>,
     /// The source's host, where the account decides it.
@@ -101,15 +102,19 @@ pub enum SecretsAt {
     File(PathBuf),
     /// A folder of encrypted files on this machine.
     Vault(PathBuf),
+    /// A store in a cloud.
+    Cloud(CloudSecrets),
 }
 
-/// Where the access policy is.
+/// Where a document is: the access policy, or rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccessAt {
+pub enum DocumentAt {
     /// In a file, or inline.
     Text(Text),
     /// In the secret store, under this name; read at start.
     Store(String),
+    /// In a bucket; read at start.
+    Object(ObjectAt),
 }
 
 /// One wrong variable.
@@ -150,13 +155,13 @@ impl Config {
         Ok(Self {
             listen,
             port: value("PORT").and_then(|v| v.parse().ok()).unwrap_or(8080),
-            access: value("HUSHGATE_ACCESS").map(access_at),
+            access: value("HUSHGATE_ACCESS").map(document_at),
             secrets: secrets_at(value("HUSHGATE_SECRETS").unwrap_or("env")),
             vault_keys: value("HUSHGATE_VAULT_KEYS").map(Secret::new),
             vault_pass_phrase_file: value("HUSHGATE_VAULT_PASSPHRASE_FILE").map(PathBuf::from),
             connection: value("HUSHGATE_CONNECTION").map(str::to_owned),
-            rules: value("HUSHGATE_RULES").map(Text::new),
-            platform: PlatformKind::of(environment).unwrap_or_default(),
+            rules: value("HUSHGATE_RULES").map(document_at),
+            platform: PlatformKind::of(environment),
             target_host: value("HUSHGATE_TARGET_HOST").map(str::to_owned),
             token_origin: value("HUSHGATE_TOKEN_ORIGIN").map(str::to_owned),
             pseudonyms: Options {
@@ -197,6 +202,9 @@ pub fn process_environment() -> Environment {
 }
 
 fn secrets_at(value: &str) -> SecretsAt {
+    if let Some(Ok(cloud)) = CloudSecrets::parse(value) {
+        return SecretsAt::Cloud(cloud);
+    }
     match value.split_once(':') {
         Some(("file", path)) => SecretsAt::File(PathBuf::from(path)),
         Some(("vault", path)) => SecretsAt::Vault(PathBuf::from(path)),
@@ -204,9 +212,12 @@ fn secrets_at(value: &str) -> SecretsAt {
     }
 }
 
-fn access_at(value: &str) -> AccessAt {
-    match check::store_name(value) {
-        Some(name) => AccessAt::Store(name.to_owned()),
-        None => AccessAt::Text(Text::new(value)),
+fn document_at(value: &str) -> DocumentAt {
+    if let Some(name) = check::store_name(value) {
+        return DocumentAt::Store(name.to_owned());
+    }
+    match ObjectAt::parse(value) {
+        Some(Ok(object)) => DocumentAt::Object(object),
+        _ => DocumentAt::Text(Text::new(value)),
     }
 }

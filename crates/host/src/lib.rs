@@ -1,12 +1,16 @@
-//! Runs a function as an HTTP server: configuration, secret stores, server, start and stop.
+//! Runs a function: configuration, stores of one machine, HTTP server, what clouds add, start and stop.
 //!
 //! [`run`](run()) is all that a function's `main` calls, through the macro [`function!`].
 
 mod assemble;
+pub mod cloud;
 pub mod config;
 pub mod connection;
+mod document;
 pub mod logs;
+pub mod objects;
 pub mod platform;
+pub mod queue;
 mod run;
 pub mod server;
 pub mod sigv4;
@@ -16,13 +20,14 @@ pub use assemble::{BuiltIn, assemble, host_of, tls_floor};
 pub use mimalloc::MiMalloc;
 pub use run::{Prepared, prepare, run, run_with};
 
-/// Makes the `main` of one source's function, from the source's folder under `rules/`.
+/// Makes the `main` of one source's function, from the source's folder under `rules/`, for the clouds
+/// that it is built for.
 ///
 /// The declaration and the rules become part of the program, so what a function does is fixed when
 /// it is built.
 #[macro_export]
 macro_rules! function {
-    ($id:literal) => {
+    ($id:literal, $clouds:expr) => {
         #[global_allocator]
         static ALLOCATOR: $crate::MiMalloc = $crate::MiMalloc;
 
@@ -30,6 +35,7 @@ macro_rules! function {
             id: $id,
             source_yaml: include_str!(concat!("../../rules/", $id, "/source.yaml")),
             rules_yaml: include_str!(concat!("../../rules/", $id, "/rules.yaml")),
+            clouds: $clouds,
         };
 
         fn main() -> ::std::process::ExitCode {

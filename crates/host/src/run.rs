@@ -13,6 +13,7 @@ use hushgate_gateway::request_id::RequestId;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assemble::{BuiltIn, assemble};
+use crate::cloud::{Service, Serving};
 use crate::config::{Config, ConfigError, Environment, process_environment};
 use crate::logs;
 use crate::server::{self, Answering, Handler, Limits};
@@ -56,10 +57,8 @@ pub async fn prepare(
     built_in: &BuiltIn,
     environment: &Environment,
 ) -> Result<Prepared, Vec<String>> {
-    let config = Config::read(environment).map_err(|problems| texts(&problems))?;
-    logs::start(&config.log);
-    hushgate_gateway::panics::quiet();
-    let store = open_store(&config, environment)?;
+    let config = configure(environment)?;
+    let store = open_store(&config, environment, built_in.clouds)?;
     // Bound first, so that calls made meanwhile wait in the system's queue instead of failing.
     let address = SocketAddr::new(config.listen, config.port);
     let listener = server::bind(address)
@@ -107,7 +106,28 @@ impl Prepared {
     }
 }
 
+fn configure(environment: &Environment) -> Result<Config, Vec<String>> {
+    let config = Config::read(environment).map_err(|problems| texts(&problems))?;
+    logs::start(&config.log);
+    hushgate_gateway::panics::quiet();
+    Ok(config)
+}
+
+/// Answers what the cloud's own service hands over, until that ends the process.
+async fn serve_for(
+    service: Box<dyn Service>,
+    built_in: &BuiltIn,
+    environment: &Environment,
+) -> Result<(), Vec<String>> {
+    let config = configure(environment)?;
+    let store = open_store(&config, environment, built_in.clouds)?;
+    let gateway = Arc::new(assemble(built_in, &config, environment, store).await?);
+    service.serve(Serving { gateway, config }).await
+}
+
 fn serve_until_signal(built_in: &BuiltIn, environment: &Environment) -> Result<(), Vec<String>> {
+    let service = built_in.clouds.service(environment);
+    let service = service.map_err(|problem| vec![problem])?;
     let threads = std::thread::available_parallelism()
         .map_or(2, usize::from)
         .clamp(2, 4);
@@ -118,6 +138,9 @@ fn serve_until_signal(built_in: &BuiltIn, environment: &Environment) -> Result<(
         .build()
         .map_err(|e| vec![format!("can't start threads: {}", e.kind())])?;
     let served = runtime.block_on(async {
+        if let Some(service) = service {
+            return serve_for(service, built_in, environment).await;
+        }
         let prepared = prepare(built_in, environment).await?;
         // Before anything says that the function is ready.
         let stop = told_to_stop();

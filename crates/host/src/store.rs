@@ -1,5 +1,5 @@
-//! Secret stores of one machine: the environment, a file, and an encrypted vault; and what the stores
-//! of clouds have in common.
+//! Secret stores: those of one machine (the environment, a file, an encrypted vault), what the stores
+//! of clouds have in common, and opening any.
 
 mod admin;
 mod code;

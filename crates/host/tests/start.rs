@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use hushgate_gateway::ports::Secret;
+use hushgate_host::cloud::Clouds;
 use hushgate_host::store::vault::{Lock, Vault};
 use hushgate_host::{BuiltIn, prepare};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -48,6 +49,7 @@ endpoints:
     allowedQueryParams: []
     responseSchema: {type: object, properties: {count: {type: integer}}}
 ",
+    clouds: Clouds::NONE,
 };
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -11,6 +11,8 @@ use hushgate_host::connection::{RECORD, Record};
 use hushgate_host::store::vault::is_connection_id;
 use hushgate_host::store::{AdminStore, FileStore, entry};
 
+use crate::clouds::CLOUDS;
+
 use super::code::Code;
 use super::failure::Failure;
 use super::unlock;
@@ -45,6 +47,12 @@ impl Place {
                     Arc::new(store),
                     format!("the secrets file {}", path.display()),
                 )
+            }
+            SecretsAt::Cloud(at) => {
+                let store = CLOUDS.secrets(at, &environment).map_err(|e| {
+                    Failure::new(Code::StoreCloud, format!("HUSHGATE_SECRETS: {e}"))
+                })?;
+                (store, at.to_string())
             }
             SecretsAt::Vault(folder) => {
                 let vault = unlock::open(folder, &config)?;

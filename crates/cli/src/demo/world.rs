@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use hushgate_host::cloud::Clouds;
 use hushgate_host::config::Environment;
 use hushgate_host::prepare;
 
@@ -43,6 +44,7 @@ impl World {
             id: built_in.id,
             source_yaml: built_in.declared()?.source,
             rules_yaml: built_in.rules,
+            clouds: Clouds::NONE,
         };
         let prepared = match prepare(&function, &environment).await {
             Ok(prepared) => prepared,

@@ -9,6 +9,7 @@ use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization};
 use super::text::Text;
 use super::variables::{VARIABLES, value};
 use super::{ConfigError, Environment};
+use crate::cloud::{CloudSecrets, ObjectAt};
 use crate::platform::{PlatformKind, is_pool_id};
 use crate::store::vault::{Vault, compartment_of, is_connection_id};
 use crate::store::{handed_keys, pass_phrase};
@@ -16,16 +17,10 @@ use crate::store::{handed_keys, pass_phrase};
 /// What is wrong with a value, without the value.
 pub(super) type Verdict = Result<(), String>;
 
-/// Variables by which cloud hosts are recognized.
-const CLOUD_MARKS: &[&str] = &[
-    "K_SERVICE",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "FUNCTION_TARGET",
-];
-
-/// Of these, what emulators of the Lambda Runtime API set as well.
-const EMULATED_MARKS: &[&str] = &["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"];
+/// Variables by which Google Cloud's hosts are recognized.
+const GOOGLE_MARKS: &[&str] = &["K_SERVICE", "FUNCTION_TARGET"];
+/// Variables by which AWS's hosts are recognized; emulators of the Lambda Runtime API set them too.
+const AWS_MARKS: &[&str] = &["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"];
 
 /// Variables that the real Lambda sets in every environment, so that nobody's configuration can change
 /// or remove them; emulators need none of them.
@@ -54,13 +49,8 @@ pub(super) fn problems(environment: &Environment) -> Vec<ConfigError> {
             });
         }
     }
-    if value(environment, "HUSHGATE_PLATFORM").is_none()
-        && let Err(problem) = PlatformKind::of(environment)
-    {
-        problems.push(ConfigError {
-            variable: "HUSHGATE_PLATFORM".to_owned(),
-            problem: format!("{problem} to one of {}", PlatformKind::WORDS.join(", ")),
-        });
+    if let Err(problem) = one_cloud(environment) {
+        problems.push(problem);
     }
     // Other programs may have variables of this prefix; only what looks like a slip is a problem.
     let unknown = environment
@@ -75,6 +65,25 @@ pub(super) fn problems(environment: &Environment) -> Vec<ConfigError> {
         }
     }
     problems
+}
+
+/// A process runs in one cloud; variables of two mean that one of them was set by hand, and what is
+/// allowed on that cloud alone would be allowed here.
+fn one_cloud(environment: &Environment) -> Result<(), ConfigError> {
+    let set = |marks: &[&'static str]| {
+        let mut marks = marks.iter().copied();
+        marks.find(|mark| value(environment, mark).is_some())
+    };
+    let (Some(google), Some(aws)) = (set(GOOGLE_MARKS), set(AWS_MARKS)) else {
+        return Ok(());
+    };
+    Err(ConfigError {
+        variable: google.to_owned(),
+        problem: format!(
+            "{aws} is set too, so this looks like Google Cloud and like AWS at once; \
+             remove what the cloud did not set itself"
+        ),
+    })
 }
 
 pub(super) fn port(value: &str, _: &Environment) -> Verdict {
@@ -92,26 +101,36 @@ pub(super) fn listen(value: &str, _: &Environment) -> Verdict {
 }
 
 pub(super) fn access(value: &str, _: &Environment) -> Verdict {
-    if let Some(name) = store_name(value) {
-        return match compartment_of(name) {
-            Ok(_) => Ok(()),
-            Err(_) => Err("not a name of a secret".to_owned()),
-        };
+    if let Some(verdict) = elsewhere(value) {
+        return verdict;
     }
-    Text::new(value)
-        .read_plain()
-        .map(|_| ())
-        .map_err(|e| e.to_string())
+    let read = Text::new(value).read_plain();
+    read.map(|_| ()).map_err(|e| e.to_string())
 }
 
 pub(super) fn rules(value: &str, _: &Environment) -> Verdict {
-    Text::new(value)
-        .read_packed()
-        .map(|_| ())
-        .map_err(|e| e.to_string())
+    if let Some(verdict) = elsewhere(value) {
+        return verdict;
+    }
+    let read = Text::new(value).read_packed();
+    read.map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// The verdict on a document that lies in a store and is read at start; none for other documents.
+fn elsewhere(value: &str) -> Option<Verdict> {
+    if let Some(name) = store_name(value) {
+        return Some(match compartment_of(name) {
+            Ok(_) => Ok(()),
+            Err(_) => Err("not a name of a secret".to_owned()),
+        });
+    }
+    ObjectAt::parse(value).map(|at| at.map(|_| ()))
 }
 
 pub(super) fn secrets(value: &str, _: &Environment) -> Verdict {
+    if let Some(cloud) = CloudSecrets::parse(value) {
+        return cloud.map(|_| ());
+    }
     match value.split_once(':') {
         None if value == "env" => Ok(()),
         Some(("file", path)) if !path.is_empty() => crate::store::FileStore::open(Path::new(path))
@@ -120,7 +139,7 @@ pub(super) fn secrets(value: &str, _: &Environment) -> Verdict {
         Some(("vault", folder)) if !folder.is_empty() => Vault::lock_of(Path::new(folder))
             .map(|_| ())
             .map_err(|e| e.to_string()),
-        _ => Err("not a store of this host".to_owned()),
+        _ => Err("not a store".to_owned()),
     }
 }
 
@@ -282,9 +301,9 @@ pub(super) fn compat(value: &str, _: &Environment) -> Verdict {
 pub(super) fn loopback(text: &str, environment: &Environment) -> Verdict {
     one_of(text, &["0", "1"])?;
     let emulated = is_emulated_lambda(environment);
-    let cloud = CLOUD_MARKS
+    let cloud = GOOGLE_MARKS
         .iter()
-        .filter(|mark| !(emulated && EMULATED_MARKS.contains(mark)))
+        .chain(AWS_MARKS.iter().filter(|_| !emulated))
         .find(|mark| environment.contains_key(**mark));
     match cloud {
         Some(mark) if text == "1" => Err(format!("refused on a cloud host ({mark} is set)")),

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// Largest document, in bytes, after unpacking.
-const LARGEST: u64 = 8 << 20;
+pub const LARGEST: u64 = 8 << 20;
 
 /// Where a document is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,23 +64,7 @@ impl Text {
         if self.is_inline() || !self.is_packed() {
             return self.read_plain();
         }
-        let packed: String = self
-            .0
-            .chars()
-            .filter(|c| !c.is_ascii_whitespace())
-            .collect();
-        let bytes = STANDARD
-            .decode(packed)
-            .map_err(|_| TextError::Packed("base64"))?;
-        if !bytes.starts_with(&[0x1f, 0x8b]) {
-            return String::from_utf8(bytes).map_err(|_| TextError::NotText);
-        }
-        let mut plain = Vec::new();
-        let mut reader = flate2::read::MultiGzDecoder::new(&bytes[..]).take(LARGEST + 1);
-        reader
-            .read_to_end(&mut plain)
-            .map_err(|_| TextError::Packed("gzip"))?;
-        into_text(plain)
+        unpack(self.0.as_bytes())
     }
 
     fn is_inline(&self) -> bool {
@@ -90,12 +74,46 @@ impl Text {
     /// Base64 has no `.` and is longer than a path without one; `./rules` is always a path.
     fn is_packed(&self) -> bool {
         let text = self.0.trim();
-        text.len() >= 64
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
-            && !Path::new(text).exists()
+        looks_packed(text) && !Path::new(text).exists()
     }
+}
+
+/// The document in stored bytes: as it is, gzipped, or either of these in base64.
+///
+/// # Errors
+/// When it can't be unpacked, is too large or no text.
+pub fn unpack(bytes: &[u8]) -> Result<String, TextError> {
+    let packed = std::str::from_utf8(bytes).ok();
+    let packed = packed.map(str::trim).filter(|text| looks_packed(text));
+    let Some(packed) = packed else {
+        return inflate(bytes.to_vec());
+    };
+    let packed: Vec<u8> = packed
+        .bytes()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
+    let bytes = STANDARD
+        .decode(packed)
+        .map_err(|_| TextError::Packed("base64"))?;
+    inflate(bytes)
+}
+
+/// Base64 over several lines too; no YAML that says something is of these characters alone.
+fn looks_packed(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b) || b.is_ascii_whitespace();
+    text.len() >= 64 && text.bytes().all(fits) && !text.contains(' ')
+}
+
+fn inflate(bytes: Vec<u8>) -> Result<String, TextError> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return into_text(bytes);
+    }
+    let mut plain = Vec::new();
+    let mut reader = flate2::read::MultiGzDecoder::new(&bytes[..]).take(LARGEST + 1);
+    reader
+        .read_to_end(&mut plain)
+        .map_err(|_| TextError::Packed("gzip"))?;
+    into_text(plain)
 }
 
 fn read_file(path: &Path) -> Result<String, TextError> {

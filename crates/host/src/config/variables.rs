@@ -39,14 +39,14 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "HUSHGATE_ACCESS",
         meaning: "The access policy: who may call. Not set: every call is refused.",
-        allowed: "the path of a YAML file, the YAML itself (recognized by a line break or a `:` followed by a space), or `store:NAME`: the entry of that name in the secret store, read at start",
+        allowed: "the path of a YAML file, the YAML itself (recognized by a line break or a `:` followed by a space), `store:NAME` (the entry of that name in the secret store), or `s3://BUCKET/KEY` or `gs://BUCKET/KEY`; what lies in a store or bucket may be gzipped and in base64, and is read at start",
         default: None,
         check: access,
     },
     Variable {
         name: "HUSHGATE_SECRETS",
-        meaning: "Where secrets are: in variables of their own names, in a file (JSON object or `NAME=value` lines, mode 0600), or in a vault (a folder of encrypted files). File and vault are also written when a source rotates a token.",
-        allowed: "`env`, `file:PATH`, `vault:FOLDER`",
+        meaning: "Where secrets are: in variables of their own names, in a file (JSON object or `NAME=value` lines, mode 0600), in a vault (a folder of encrypted files), or in a cloud's store. All but variables are also written when a source rotates a token.",
+        allowed: "`env`, `file:PATH`, `vault:FOLDER`, `aws-secretsmanager:PREFIX`, `aws-ssm:PREFIX`, `gcp-secretmanager:PROJECT/PREFIX`",
         default: Some("env"),
         check: secrets,
     },
@@ -74,7 +74,7 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "HUSHGATE_RULES",
         meaning: "Rules that replace the built-in ones. Rules that can't be read stop the function; the built-in ones are never used instead.",
-        allowed: "the path of a YAML file, the YAML itself, or either of YAML and gzipped YAML in base64",
+        allowed: "the path of a YAML file, the YAML itself, either of YAML and gzipped YAML in base64, or `store:NAME`, `s3://BUCKET/KEY`, `gs://BUCKET/KEY` with any of these",
         default: None,
         check: rules,
     },

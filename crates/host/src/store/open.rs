@@ -10,6 +10,7 @@ use super::code::StoreCode;
 use super::disk::{self, DiskError};
 use super::vault::{HandedKeys, Lock, Vault};
 use super::{EnvironmentStore, FileStore};
+use crate::cloud::Clouds;
 use crate::config::{Config, Environment, SecretsAt};
 
 /// Largest pass phrase file, in bytes.
@@ -50,6 +51,7 @@ impl PhraseError {
 pub fn open_store(
     config: &Config,
     environment: &Environment,
+    clouds: Clouds,
 ) -> Result<Arc<dyn SecretStore>, Vec<String>> {
     let wrong = |error: String| vec![format!("HUSHGATE_SECRETS: {error}")];
     match &config.secrets {
@@ -58,6 +60,10 @@ pub fn open_store(
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => Err(wrong(error.to_string())),
         },
+        SecretsAt::Cloud(at) => {
+            let store = clouds.secrets(at, environment).map_err(wrong)?;
+            Ok(store)
+        }
         SecretsAt::Vault(folder) => match open_vault(folder, config) {
             Ok(vault) => Ok(Arc::new(vault)),
             Err(problem) => Err(vec![problem]),

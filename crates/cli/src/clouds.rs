@@ -1,0 +1,11 @@
+//! The clouds that the command is built for.
+
+use hushgate_host::cloud::Clouds;
+
+/// The clouds that the features name.
+pub(crate) const CLOUDS: Clouds = Clouds(&[
+    #[cfg(feature = "aws")]
+    &hushgate_aws::CLOUD,
+    #[cfg(feature = "gcp")]
+    &hushgate_gcp::CLOUD,
+]);
