@@ -15,8 +15,8 @@ use crate::support::world::KEY;
 
 const CALL: &str =
     "/ex/jira/11111111-2222-3333-4444-555555555555/rest/api/3/group/bulk?maxResults=1";
-/// Short, so that a run sees several renewals: each comes three to four seconds after the last.
-const LIFETIME: &[(&str, &str)] = &[("ACCESS_TOKEN_SECONDS", "6")];
+/// The shortest that is served; a run sees several renewals, each two to four seconds after the last.
+const LIFETIME: &[(&str, &str)] = &[("ACCESS_TOKEN_SECONDS", "5")];
 
 /// A store with this refresh token, and all else that the function reads.
 fn store(refresh_token: &str) -> PathBuf {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::codes;
 use crate::ports::{
@@ -201,6 +202,11 @@ impl Connector {
     ) -> Result<Credential, ConnectFault> {
         let keeper = self.inner.keeper(self.user(user)?);
         Ok(keeper.renew(rejected.print).await?.credential)
+    }
+
+    /// How long the access token at hand lives from its beginning to its end, where it ends.
+    fn token_life(&self, user: Option<&str>) -> Result<Option<Duration>, ConnectFault> {
+        Ok(self.inner.keeper(self.user(user)?).token_life())
     }
 
     /// Ends when no exchange is under way and everything that one gave is saved.

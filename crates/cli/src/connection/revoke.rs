@@ -92,7 +92,7 @@ async fn end<'p>(
 ) -> Result<(RenewalLock<'p>, Revoked), Failure> {
     if sends_access_token(connector.source()) {
         // Before the lock, which an exchange needs itself.
-        let had = connector.credential(None).await;
+        let had = connector.obtain(None).await;
         connector.quiet().await;
         had?;
     }

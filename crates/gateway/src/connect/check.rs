@@ -4,11 +4,13 @@
 //! never followed elsewhere. The account's name and the vendor's message are for the terminal of the
 //! person who sets the connection up; neither is in an error's text or `Debug`, so no log has them.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::diagnosis::Diagnosis;
 use super::fault::ConnectFault;
-use super::source::{Profile, Revoke};
+use super::source::{LEAST_TOKEN_LIFE, Profile, Revoke};
 use super::{Connector, ConnectorParts};
 use crate::codes;
 use crate::refusal::Refusal;
@@ -85,6 +87,11 @@ pub enum CheckFault {
         /// The status.
         status: u16,
     },
+    /// Instances of a function can't serve with tokens that end as soon as they are shared.
+    #[error(
+        "the vendor's access tokens live for {} s, and functions need {} s at least", .0.as_secs(), LEAST_TOKEN_LIFE.as_secs()
+    )]
+    TokenTooShort(Duration),
     /// There is nothing to revoke.
     #[error("there is no token to revoke; `{0}` is not in the store")]
     NothingToRevoke(String),
@@ -96,6 +103,7 @@ codes! {
         Refused = "check-refused";
         NotSuccess = "check-not-success";
         Unavailable = "check-unavailable";
+        TokenTooShort = "check-token-too-short";
         NothingToRevoke = "check-nothing-to-revoke";
     }
 }
@@ -112,6 +120,7 @@ impl CheckFault {
             Self::Refused { .. } => FaultCode::Refused.text(),
             Self::NotSuccess { .. } => FaultCode::NotSuccess.text(),
             Self::Unavailable { .. } => FaultCode::Unavailable.text(),
+            Self::TokenTooShort(_) => FaultCode::TokenTooShort.text(),
             Self::NothingToRevoke(_) => FaultCode::NothingToRevoke.text(),
         }
     }
@@ -150,6 +159,9 @@ impl Connector {
     /// When no credential can be had, the vendor refuses it, or does not answer as declared.
     pub async fn validate(&self, user: Option<&str>) -> Result<Validated, CheckFault> {
         let credential = self.obtain(user).await?;
+        if let Some(life) = self.token_life(user)?.filter(|l| *l < LEAST_TOKEN_LIFE) {
+            return Err(CheckFault::TokenTooShort(life));
+        }
         let check = Check::new(self).await?;
         let account = &check.connector.source().auth.account;
         let mut answer = None;

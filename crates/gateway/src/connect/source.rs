@@ -41,7 +41,7 @@ pub use call::{Body, Call, JsonTemplate, Success, Target};
 pub use client::{ClientAuthChoice, ClientAuthKind};
 pub use consent::{Authorization, Device, Redirect};
 pub use entered::FieldProblem;
-pub use exchange::{Exchange, Grant, ParamsIn};
+pub use exchange::{Exchange, Grant, LEAST_TOKEN_LIFE, ParamsIn};
 pub use field::{Choice, Field, FieldKind, Kept};
 pub use host::HostPattern;
 pub(crate) use host::{is_loopback, is_plain_path};

@@ -95,6 +95,22 @@ async fn the_declared_calls_are_made_and_the_account_is_told() {
 }
 
 #[tokio::test]
+async fn tokens_that_end_before_instances_can_share_them_are_told() {
+    for (life, fine) in [(1, false), (4, false), (5, true)] {
+        let token = format!(r#"{{"access_token":"do-not-show-access","expires_in":{life}}}"#);
+        let case = case(GARDEN, vec![json(&token), json(OK), json("{}")]).await;
+        let checked = case.connector.validate(None).await;
+        assert_eq!(checked.is_ok(), fine, "{life}");
+        if let Err(fault) = checked {
+            let (code, text) = refused(&fault);
+            assert_eq!(code, "check-token-too-short");
+            assert!(text.contains(&format!("live for {life} s")), "{text}");
+            assert_eq!(case.server.requests().len(), 1, "the account was asked for");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_refused_credential_is_renewed_once() {
     let unauthorized = reply("401 Unauthorized", "application/json", "{}");
     let new = json(r#"{"access_token":"new","expires_in":3600}"#);

@@ -136,6 +136,12 @@ impl<X: Exchange> Keeper<X> {
         Err(ConnectFault::RefusedWhenFresh)
     }
 
+    /// How long the access token in memory lives from its beginning to its end; none where there is no
+    /// token, or it lives until it is refused.
+    pub fn token_life(&self) -> Option<Duration> {
+        self.0.state().memory.token_life()
+    }
+
     /// Ends when no exchange is under way, the lock is given back and everything is saved. A host that
     /// can be stopped or frozen between requests waits for this first.
     pub async fn quiet(&self) {

@@ -99,6 +99,12 @@ impl<C: Clone> Memory<C> {
         (rejected != Some(held.lease.print)).then(|| held.lease.clone())
     }
 
+    /// How long the credential at hand lives from its beginning to its end.
+    pub(super) fn token_life(&self) -> Option<Duration> {
+        let held = self.held.as_ref()?;
+        held.until?.end.duration_since(held.from).ok()
+    }
+
     /// Whether a token of the journal is a better one than what is held.
     pub(super) fn wants(
         &self,

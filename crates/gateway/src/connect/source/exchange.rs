@@ -14,6 +14,10 @@ use super::read::{Map, Reader, SECOND, YEAR, values};
 use super::token_exchange::{SubjectToken, TokenExchange};
 use crate::connect::template::Template;
 
+/// The shortest life of an access token with which instances can serve: they look for each other's
+/// tokens, and keep the lock for two seconds after each exchange (`docs/connections.md`).
+pub const LEAST_TOKEN_LIFE: Duration = Duration::from_secs(5);
+
 /// An exchange at a token endpoint.
 #[derive(Debug, Clone)]
 pub struct Exchange {
@@ -179,7 +183,7 @@ impl Reader<'_> {
         self.keys_have_effect(map, grant, cloud, !scope.is_empty());
         let assertion = self.assertion(map, grant, client, &client_id);
         let answer = self.answer(map);
-        let default_lifetime = self.duration(map, "default_lifetime", SECOND, YEAR);
+        let default_lifetime = self.duration(map, "default_lifetime", LEAST_TOKEN_LIFE, YEAR);
         let renew_before = self.renew_before(map);
         let refresh_token = self.text(map, "refresh_token");
         if grant.is_some_and(Grant::refreshes) {
