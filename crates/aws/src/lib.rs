@@ -1,6 +1,9 @@
 //! Amazon Web Services: the Lambda host, and secrets, objects and queues.
 
-use hushgate_host::cloud::Cloud;
+use hushgate_host::cloud::{Cloud, Service};
+use hushgate_host::config::Environment;
+
+mod lambda;
 
 /// What a program built for AWS adds.
 pub static CLOUD: Aws = Aws;
@@ -12,5 +15,9 @@ pub struct Aws;
 impl Cloud for Aws {
     fn name(&self) -> &'static str {
         "aws"
+    }
+
+    fn service(&self, environment: &Environment) -> Option<Box<dyn Service>> {
+        lambda::service(environment)
     }
 }
