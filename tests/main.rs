@@ -25,6 +25,7 @@ mod connections_shared;
 mod control;
 mod documents;
 mod dying;
+mod federated;
 mod hostile;
 mod lifecycle;
 mod load;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hushgate_gateway::connect::source::ClientAuthKind;
 use hushgate_gateway::connect::{CheckFault, Connector, Source, VendorText};
 
 use super::draft::Draft;
@@ -29,8 +28,11 @@ pub(super) async fn check(
     draft: &Draft,
     act_for: Option<&str>,
 ) -> Result<Checked, Failure> {
-    if draft.client_auth == Some(ClientAuthKind::Federated) {
-        let note = "Not checked: only the deployed function has the cloud's identity that this connection uses.";
+    let exchanges = sources.iter().filter_map(|s| s.auth.exchange.as_ref());
+    let mut exchanges = exchanges.filter(|e| e.needs_platform(draft.client_auth));
+    if exchanges.next().is_some() {
+        let note = "Not checked: only the deployed function has the cloud's identity that this connection uses. \
+            When it is deployed, call it with `hushgate call`.";
         return Ok(Checked {
             connected: Connected {
                 notes: vec![note.to_owned()],

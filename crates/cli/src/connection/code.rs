@@ -43,6 +43,8 @@ codes! {
             "`hushgate connection reconnect` can't read it either: revoke it at the vendor, remove its entries and connect anew";
         RevokeNotConfirmed = "revoke-not-confirmed", "nothing was revoked, because it was not confirmed",
             "give `--yes`, or answer the question with the connection's id";
+        OnlyInCloud = "connection-only-in-cloud", "the connection uses the identity of the cloud that its function runs in, and this machine has none",
+            "call the deployed function with `hushgate call`; where it fails, its log names the cause";
         Web = "web", "the page was cancelled, not finished in time, or can't be served",
             "start again; `--wait` gives more time, `--port` another port";
         WebAndFields = "web-and-fields", "with `--web` the page asks for the fields",

@@ -183,6 +183,11 @@ impl From<SaveError> for Failure {
 
 impl From<ConnectFault> for Failure {
     fn from(fault: ConnectFault) -> Self {
+        if matches!(fault, ConnectFault::PlatformMissing) {
+            let message = "the connection uses the identity of the cloud that its function runs in, and this machine has none; \
+                it can be checked in the cloud only";
+            return Self::new(Code::OnlyInCloud, message);
+        }
         Self {
             cause: fault.diagnosis(),
             ..Self::new(&fault, fault.to_string())

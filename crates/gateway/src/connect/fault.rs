@@ -39,6 +39,9 @@ pub enum ConnectFault {
     /// The platform did not give an identity token.
     #[error("the platform gave no identity token: {0}")]
     PlatformFailed(String),
+    /// The platform denied this function an identity token.
+    #[error("the platform denied the identity token: {0}")]
+    PlatformDenied(String),
     /// The user to act for has no usable form.
     #[error("the user to act for is not an e-mail address of at most 320 printable characters")]
     UserInvalid,
@@ -131,6 +134,7 @@ codes! {
         Store = "connect-store";
         PlatformMissing = "connect-platform-missing";
         PlatformFailed = "connect-platform-failed";
+        PlatformDenied = "connect-platform-denied";
         UserInvalid = "connect-user-invalid";
         Rejected = "connect-rejected";
         RefusedWhenFresh = "connect-refused-when-fresh";
@@ -162,6 +166,7 @@ impl ConnectFault {
             Self::Store(_) => FaultCode::Store.text(),
             Self::PlatformMissing => FaultCode::PlatformMissing.text(),
             Self::PlatformFailed(_) => FaultCode::PlatformFailed.text(),
+            Self::PlatformDenied(_) => FaultCode::PlatformDenied.text(),
             Self::UserInvalid => FaultCode::UserInvalid.text(),
             Self::Rejected { .. } => FaultCode::Rejected.text(),
             Self::RefusedWhenFresh => FaultCode::RefusedWhenFresh.text(),
@@ -225,9 +230,10 @@ impl ConnectFault {
             | Self::OtherHost(_) => Cause::ConfigurationInvalid,
             Self::Store(_) => Cause::StoreUnavailable,
             Self::UserInvalid => Cause::RequestInvalid,
-            Self::Rejected { .. } | Self::RefusedWhenFresh | Self::CoolingDown(..) => {
-                Cause::CredentialRejected
-            }
+            Self::Rejected { .. }
+            | Self::PlatformDenied(_)
+            | Self::RefusedWhenFresh
+            | Self::CoolingDown(..) => Cause::CredentialRejected,
             Self::PlatformFailed(_) | Self::Unavailable { .. } => Cause::SourceUnreachable,
             Self::Redirected(_) => Cause::RedirectRefused,
             Self::TooLarge => Cause::ResponseTooLarge,

@@ -147,7 +147,8 @@ impl Trade<'_> {
         let assertion = platform.assertion(&request).await;
         assertion.map_err(|error| match error {
             PlatformError::SettingMissing(name) => ConnectFault::SettingMissing(name.to_owned()),
-            other => ConnectFault::PlatformFailed(other.to_string()),
+            PlatformError::Denied(problem) => ConnectFault::PlatformDenied(problem),
+            PlatformError::Unavailable(problem) => ConnectFault::PlatformFailed(problem),
         })
     }
 }

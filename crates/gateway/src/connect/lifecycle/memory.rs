@@ -128,7 +128,9 @@ impl<C: Clone> Memory<C> {
         let left = (*until)?.duration_since(now).ok();
         let left = left.filter(|left| !left.is_zero())?;
         Some(match fault {
-            ConnectFault::Rejected { .. } | ConnectFault::CoolingDown(..) => {
+            ConnectFault::Rejected { .. }
+            | ConnectFault::PlatformDenied(_)
+            | ConnectFault::CoolingDown(..) => {
                 ConnectFault::CoolingDown(left.as_secs() + 1, fault.reason())
             }
             other => other.clone(),
@@ -196,9 +198,9 @@ impl<C: Clone> Memory<C> {
     /// Notes a failed attempt and how long nothing is tried.
     pub(super) fn fail(&mut self, fault: ConnectFault, now: SystemTime) {
         let pause = match &fault {
-            ConnectFault::Rejected { .. } | ConnectFault::OtherHost(_) => {
-                Some(cool_down(self.strikes))
-            }
+            ConnectFault::Rejected { .. }
+            | ConnectFault::PlatformDenied(_)
+            | ConnectFault::OtherHost(_) => Some(cool_down(self.strikes)),
             ConnectFault::CoolingDown(left, _) => {
                 Some(LOOK_AT_STORE.min(Duration::from_secs(*left)))
             }

@@ -136,6 +136,15 @@ impl Grant {
     }
 }
 
+impl Exchange {
+    /// Whether it takes an identity token of the hosting cloud, with this client authentication.
+    pub fn needs_platform(&self, client_auth: Option<ClientAuthKind>) -> bool {
+        let kind = client_auth.unwrap_or(self.client_auth.default);
+        let exchanged = self.token_exchange.as_ref().map(|t| &t.subject);
+        kind == ClientAuthKind::Federated || exchanged == Some(&SubjectToken::Platform)
+    }
+}
+
 impl Reader<'_> {
     /// The exchange of a grant. For [`Grant::PersonalAccessToken`] there is none.
     pub(super) fn exchange(&mut self, map: &Map<'_>, grant: Option<Grant>) -> Option<Exchange> {
