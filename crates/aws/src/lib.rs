@@ -1,9 +1,16 @@
 //! Amazon Web Services: the Lambda host, and secrets, objects and queues.
 
-use hushgate_host::cloud::{Cloud, Service};
-use hushgate_host::config::Environment;
+use std::sync::Arc;
 
+use hushgate_host::cloud::{Cloud, CloudSecrets, Service};
+use hushgate_host::config::Environment;
+use hushgate_host::store::AdminStore;
+
+mod client;
+mod failure;
 mod lambda;
+pub mod parameters;
+pub mod secrets_manager;
 
 /// What a program built for AWS adds.
 pub static CLOUD: Aws = Aws;
@@ -19,5 +26,20 @@ impl Cloud for Aws {
 
     fn service(&self, environment: &Environment) -> Option<Box<dyn Service>> {
         lambda::service(environment)
+    }
+
+    fn secrets(
+        &self,
+        at: &CloudSecrets,
+        environment: &Environment,
+    ) -> Option<Result<Arc<dyn AdminStore>, String>> {
+        let opened = match at {
+            CloudSecrets::AwsSsm { prefix } => parameters::parameters(prefix, environment),
+            CloudSecrets::AwsSecretsManager { prefix } => {
+                secrets_manager::secrets(prefix, environment)
+            }
+            CloudSecrets::GcpSecretManager { .. } => return None,
+        };
+        Some(opened.map(|store| Arc::new(store) as Arc<dyn AdminStore>))
     }
 }

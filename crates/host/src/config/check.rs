@@ -169,6 +169,15 @@ fn needs_vault(environment: &Environment) -> Verdict {
     }
 }
 
+pub(super) fn kms_key(value: &str, _: &Environment) -> Verdict {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b":/_-".contains(&b);
+    if value.len() <= 2048 && value.bytes().all(fits) {
+        Ok(())
+    } else {
+        Err("not the id, ARN or alias of a key".to_owned())
+    }
+}
+
 pub(super) fn connection(value: &str, _: &Environment) -> Verdict {
     if is_connection_id(value) {
         Ok(())

@@ -3,8 +3,8 @@
 use super::Environment;
 use super::check::{
     Verdict, access, canonicalization, compat, connection, count, developer_name, domains, host,
-    lambda_response, listen, log, loopback, metadata_host, platform, pool_id, port, rules, seconds,
-    secrets, size, tls, token_origin, vault_keys, vault_pass_phrase_file,
+    kms_key, lambda_response, listen, log, loopback, metadata_host, platform, pool_id, port, rules,
+    seconds, secrets, size, tls, token_origin, vault_keys, vault_pass_phrase_file,
 };
 
 /// One variable: what it means and what it may be.
@@ -63,6 +63,13 @@ pub static VARIABLES: &[Variable] = &[
         allowed: "the path of a file (mode 0600); only with `HUSHGATE_SECRETS=vault:FOLDER`",
         default: None,
         check: vault_pass_phrase_file,
+    },
+    Variable {
+        name: "HUSHGATE_AWS_KMS_KEY",
+        meaning: "The key of AWS KMS under which secrets are written to AWS. Not set: the account's standard key of the store; parameters that were written under another are then written under that.",
+        allowed: "the id, ARN or `alias/NAME` of a key",
+        default: None,
+        check: kms_key,
     },
     Variable {
         name: "HUSHGATE_CONNECTION",
