@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::connections_grants::consent;
 use crate::support::World;
 use crate::support::desk::Desk;
-use crate::support::function::scratch;
+use crate::support::function::{free_port, root, scratch};
 use crate::support::peer::Peer;
 use crate::support::world::KEY;
 
@@ -112,10 +112,16 @@ async fn a_connection_made_by_consent_serves_functions_while_it_is_renewed_by_ha
     };
     let desk = Desk::at(peer.issuer());
     let fields = json!({"CLIENT_ID": "app", "CLIENT_SECRET": "a secret of the tests only"});
+    // The shipped source with a port that nothing else listens on, such as another run of this test.
+    let shipped = std::fs::read_to_string(root().join("rules/jira-cloud/source.yaml"));
+    let shipped = shipped.expect("the shipped source");
+    let moved = shipped.replace("localhost:8917", &format!("localhost:{}", free_port()));
+    assert_ne!(moved, shipped);
+    let source = desk.write("source.yaml", &moved);
     let arguments = [
         "connection",
         "connect",
-        "jira-cloud",
+        &source,
         "--id",
         "work",
         "--fields-stdin",

@@ -149,3 +149,87 @@ fn answer(
     set(http::header::REFERRER_POLICY, "no-referrer");
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    /// A port that is free on all addresses at the moment.
+    async fn free_port() -> u16 {
+        let any = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
+        any.local_addr().unwrap().port()
+    }
+
+    fn declared(port: u16) -> Redirect {
+        Redirect {
+            host: "localhost".to_owned(),
+            port: Some(port),
+            path: "/callback".to_owned(),
+        }
+    }
+
+    /// Listens as somebody does who wants to share the port with whoever has it.
+    fn intrude(address: SocketAddr) -> std::io::Result<TcpListener> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.set_reuseport(true)?;
+        socket.bind(address)?;
+        socket.listen(1)
+    }
+
+    fn has_ipv6() -> bool {
+        std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+    }
+
+    #[tokio::test]
+    async fn nobody_else_can_wait_for_the_code_at_another_address_of_localhost() {
+        if !has_ipv6() {
+            eprintln!("skipped: this machine has no IPv6");
+            return;
+        }
+        let port = free_port().await;
+        let callback = Callback::listen(&declared(port), 0).await.unwrap();
+        assert_eq!(
+            callback.redirect(),
+            format!("http://localhost:{port}/callback")
+        );
+        for address in [
+            (Ipv4Addr::LOCALHOST, port).into(),
+            (Ipv6Addr::LOCALHOST, port).into(),
+        ] {
+            assert!(intrude(address).is_err(), "{address} can be had");
+            // The browser gets to the command by both.
+            tokio::net::TcpStream::connect(address).await.unwrap();
+            callback.listeners.accept().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_at_which_somebody_waits_for_the_code_already_is_refused() {
+        let mut addresses: Vec<std::net::IpAddr> =
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv4Addr::UNSPECIFIED.into()];
+        if has_ipv6() {
+            addresses.extend([
+                Ipv6Addr::LOCALHOST.into(),
+                std::net::IpAddr::from(Ipv6Addr::UNSPECIFIED),
+            ]);
+        }
+        for address in addresses {
+            let port = free_port().await;
+            let _held = intrude((address, port).into()).unwrap();
+            let refused = Callback::listen(&declared(port), 0).await;
+            let failure = refused
+                .err()
+                .unwrap_or_else(|| panic!("{address} was shared"));
+            assert_eq!(failure.code(), "callback-port");
+            assert!(failure.next.unwrap().contains("end what listens there"));
+        }
+    }
+}

@@ -60,3 +60,50 @@ impl<'p> RenewalLock<'p> {
         let _ = self.place.store.unlock(&self.name, &self.owner).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hushgate_host::store::FileStore;
+
+    use super::*;
+
+    /// A desk at a secrets file; several have the same process id, as commands in two containers may.
+    fn desk(path: &std::path::Path) -> Place {
+        let environment = [(
+            "HUSHGATE_SECRETS".to_owned(),
+            format!("file:{}", path.display()),
+        )];
+        let environment: std::collections::BTreeMap<_, _> = environment.into_iter().collect();
+        Place {
+            config: super::super::place::config(&environment).unwrap(),
+            store: Arc::new(FileStore::open(path).unwrap()),
+            environment,
+            name: "the secrets file".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn two_desks_of_the_same_process_id_do_not_both_hold_the_lock() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = std::env::temp_dir().join(format!("renewal-{:032x}", SystemRandom.number()));
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("secrets.json");
+        std::fs::write(&path, "{}").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let (one, other) = (desk(&path), desk(&path));
+        let held = RenewalLock::take(&one, "work").await.unwrap();
+        let second = RenewalLock::take(&other, "work");
+        let mut second = std::pin::pin!(second);
+        let early = tokio::time::timeout(3 * PAUSE, second.as_mut()).await;
+        assert!(early.is_err(), "both hold the lock");
+        held.give_back().await;
+        let taken = second.await.unwrap();
+        // What was given back late by the first ends nothing of the second.
+        let third = tokio::time::timeout(3 * PAUSE, RenewalLock::take(&one, "work")).await;
+        assert!(third.is_err(), "both hold the lock");
+        taken.give_back().await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -233,14 +233,15 @@ impl ConnectFault {
             Self::Rejected { .. }
             | Self::PlatformDenied(_)
             | Self::RefusedWhenFresh
-            | Self::CoolingDown(..) => Cause::CredentialRejected,
+            | Self::CoolingDown(..)
+            | Self::Interrupted { .. }
+            | Self::RefreshTokenStale => Cause::CredentialRejected,
             Self::PlatformFailed(_) | Self::Unavailable { .. } => Cause::SourceUnreachable,
             Self::Redirected(_) => Cause::RedirectRefused,
             Self::TooLarge => Cause::ResponseTooLarge,
             Self::AnswerInvalid(_) => Cause::SourceError,
             Self::Network { cause, .. } => *cause,
             Self::Busy | Self::Pending => Cause::Overloaded,
-            Self::Interrupted { .. } | Self::RefreshTokenStale => Cause::CredentialRejected,
             Self::Internal => Cause::Internal,
         }
     }
