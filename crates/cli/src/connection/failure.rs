@@ -57,7 +57,7 @@ impl Coded for Cause {
     }
 }
 
-/// A stable code; made only of what is [`Coded`].
+/// A stable code; made only of a code that the documentation lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Documented(&'static str);
 

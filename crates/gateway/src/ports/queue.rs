@@ -52,7 +52,7 @@ pub trait Queue: Send + Sync {
 /// A message to be sent.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Message {
-    /// The text, as [`check_message`] takes it.
+    /// The text, as [`check_messages`] takes it.
     pub body: String,
     /// Names and values beside it, at most ten.
     pub attributes: BTreeMap<String, String>,
