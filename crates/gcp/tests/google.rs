@@ -1,0 +1,14 @@
+//! Google Cloud's stores over the wire: the official client and own requests before emulators.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where something is not as it should be"
+)]
+
+#[path = "google/emulator.rs"]
+mod emulator;
+#[path = "google/front.rs"]
+mod front;
+#[path = "google/secrets.rs"]
+mod secrets;
