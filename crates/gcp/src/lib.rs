@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
-use hushgate_host::cloud::{Cloud, CloudSecrets};
+use hushgate_gateway::ports::{Objects, Queue};
+use hushgate_host::cloud::{Bucket, Cloud, CloudSecrets, QueueAt};
 use hushgate_host::config::Environment;
 use hushgate_host::store::AdminStore;
 
+pub mod objects;
+pub mod queue;
 mod reach;
+mod rest;
 pub mod secrets;
 
+use objects::CloudStorage;
+use queue::PubSub;
 use secrets::SecretManager;
 
 /// What a program built for Google Cloud adds.
@@ -33,5 +39,34 @@ impl Cloud for Gcp {
         };
         let opened = SecretManager::open(project, prefix, environment);
         Some(opened.map(|store| Arc::new(store) as Arc<dyn AdminStore>))
+    }
+
+    fn objects(
+        &self,
+        at: &Bucket,
+        environment: &Environment,
+    ) -> Option<Result<Arc<dyn Objects>, String>> {
+        let Bucket::Gcs(name) = at else {
+            return None;
+        };
+        let opened = CloudStorage::open(name, environment);
+        Some(opened.map(|objects| Arc::new(objects) as Arc<dyn Objects>))
+    }
+
+    fn queue(
+        &self,
+        at: &QueueAt,
+        environment: &Environment,
+    ) -> Option<Result<Arc<dyn Queue>, String>> {
+        let QueueAt::PubSub {
+            project,
+            topic,
+            subscription,
+        } = at
+        else {
+            return None;
+        };
+        let opened = PubSub::open(project, topic, subscription, environment);
+        Some(opened.map(|queue| Arc::new(queue) as Arc<dyn Queue>))
     }
 }

@@ -72,6 +72,13 @@ impl Reach {
         self.emulator.as_deref()
     }
 
+    /// The base URL of a service, such as `storage`, without a slash at its end.
+    pub(crate) fn base(&self, service: &str) -> String {
+        self.emulator
+            .clone()
+            .unwrap_or_else(|| format!("https://{service}.{}", self.universe))
+    }
+
     /// The credentials of this process: the service account it runs as, or those of a file.
     ///
     /// # Errors
@@ -177,5 +184,18 @@ mod tests {
         ] {
             assert!(loopback(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn knows_the_services_of_other_domains() {
+        assert_eq!(
+            of(&[]).unwrap().base("storage"),
+            "https://storage.googleapis.com"
+        );
+        let other = of(&[("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]);
+        assert_eq!(
+            other.unwrap().base("pubsub"),
+            "https://pubsub.cloud.example"
+        );
     }
 }

