@@ -341,7 +341,11 @@ async fn framing_decides_between_an_answer_and_a_code() {
                 assert_eq!(reply.headers().get(ERROR).unwrap(), code, "{shown}");
             }
         }
-        let whole = format!("{:?}{}", reply.headers(), text_of(&reply));
+        // The gateway's own hexadecimal marks may spell a name by chance.
+        let mut headers = reply.headers().clone();
+        headers.remove("x-hushgate-request-id");
+        headers.remove("x-hushgate-rules");
+        let whole = format!("{headers:?}{}", text_of(&reply));
         assert!(!whole.contains("ada"), "{shown}: {whole}");
     }
 }
