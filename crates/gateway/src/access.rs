@@ -6,14 +6,17 @@
 
 pub mod address;
 pub mod algorithm;
-mod bearer;
+mod aws;
 mod claims;
+mod cloud_run;
+mod credential;
 pub mod fault;
 pub mod fetch;
 mod issuer;
 pub mod jws;
 pub mod keys;
 mod known;
+mod platform;
 pub mod policy;
 mod strict_json;
 
@@ -24,13 +27,17 @@ use crate::inbound::Inbound;
 use crate::ports::Clock;
 use crate::refusal::{Cause, Refusal};
 
+use aws::Principal;
 use claims::Claims;
+use credential::Credential;
 use fault::TokenFault;
 use fetch::KeySource;
 use issuer::{IssuerKeys, KeyFault};
 use jws::Jws;
 use known::{Fingerprint, KnownToken, KnownTokens};
 use policy::{Client, Policy};
+
+pub use platform::PlatformCallers;
 
 /// Verifies callers of one source against the access policy.
 ///
@@ -70,21 +77,32 @@ impl Verifier {
     /// on their way.
     pub fn prefetch(&self) {
         for keys in &self.issuers {
-            if self.policy.clients().any(|c| c.issuer == keys.issuer()) {
+            if self
+                .policy
+                .clients()
+                .any(|c| c.identity.issuer() == Some(keys.issuer()))
+            {
                 keys.prefetch();
             }
         }
     }
 
-    /// Verifies the identity token, then the caller's address, then what the client may use.
+    /// Verifies the identity token, or takes the platform's word where the policy was read for that
+    /// platform; then the caller's address, then what the client may use.
     ///
     /// # Errors
     /// `token-missing`, `token-invalid` (every bad token, without distinction),
     /// `issuer-unavailable` (no usable keys of a trusted issuer), `address-not-allowed`, and
     /// `caller-not-allowed` (a known client whose access ended or does not cover this source).
     pub async fn verify(&self, inbound: &Inbound) -> Result<Caller, Refusal> {
-        let token = bearer::token(&inbound.headers)?;
-        let client = self.identify(token).await?;
+        let client = match Credential::of(inbound, self.policy.platform())? {
+            Credential::Token(token) => self.identify(token).await?,
+            Credential::CheckedByCloudRun(token) => {
+                let account = cloud_run::read(token, self.clock.unix_seconds())?;
+                self.policy.client_on_cloud_run(&account)?
+            }
+            Credential::AwsIam(context) => self.policy.client_on_aws(&Principal::of(context)?)?,
+        };
         let address = self.policy.proxies().client_address(inbound);
         client.check_address(address)?;
         client.check_use(&self.source, self.clock.unix_seconds())?;

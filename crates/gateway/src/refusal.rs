@@ -67,7 +67,7 @@ causes! {
         "The request carries no identity token.", "Send `Authorization: Bearer` with a workload-identity token.";
     /// The identity token did not verify, for whatever reason: all reasons look the same from outside.
     TokenInvalid = "token-invalid", 401, Caller, None,
-        "The identity token is not valid here.", "Get a fresh token with the agreed issuer and audience; the function's log names the reason.";
+        "The identity token is not valid here.", "Call with a fresh token of the agreed issuer and audience, or as the agreed cloud identity; the function's log names the reason.";
     /// The keys of a trusted issuer can't be had, so no token of it can be verified.
     IssuerUnavailable = "issuer-unavailable", 503, Gateway, None,
         "The identity token can't be checked at the moment.", "Retry shortly; if it stays, check that this function can reach the issuer.";

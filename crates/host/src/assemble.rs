@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hushgate_gateway::access::Verifier;
 use hushgate_gateway::access::fetch::{HttpKeySource, KeySource};
-use hushgate_gateway::access::policy::Policy;
+use hushgate_gateway::access::policy::{Policy, PolicyOptions};
 use hushgate_gateway::connect::{Connector, ConnectorParts, Source, SourceHost, SourceOptions};
 use hushgate_gateway::egress::{Egress, EgressConfig, TlsFloor};
 use hushgate_gateway::gateway::{Gateway, Parts, Settings};
@@ -132,7 +132,11 @@ async fn policy(config: &Config, reader: Reader<'_>) -> Result<Policy, Vec<Strin
         return Ok(Policy::default());
     };
     let (text, name) = reader.read(at, false).await.map_err(wrong)?;
-    Policy::parse(&text, &name, config.dev_loopback).map_err(|e| wrong(e.to_string()))
+    let options = PolicyOptions {
+        dev_loopback: config.dev_loopback,
+        platform: config.platform_callers,
+    };
+    Policy::read(&text, &name, options).map_err(|e| wrong(e.to_string()))
 }
 
 /// The rules that replace the built-in ones, with their name; none: the built-in ones count.

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hushgate_gateway::access::PlatformCallers;
 use hushgate_gateway::egress::TlsFloor;
 use hushgate_gateway::ports::Secret;
 use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization, Options};
@@ -17,6 +18,7 @@ use crate::platform::PlatformKind;
 
 mod check;
 mod page;
+mod platform_callers;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -51,6 +53,8 @@ pub struct Config {
     pub rules: Option<DocumentAt>,
     /// The cloud whose identity sources may take in place of a secret.
     pub platform: Option<PlatformKind>,
+    /// The platform whose word about a caller is taken.
+    pub platform_callers: Option<PlatformCallers>,
     /// The source's host, where the account decides it.
     pub target_host: Option<String>,
     /// Where token endpoints are on a developer's machine.
@@ -162,6 +166,8 @@ impl Config {
             connection: value("HUSHGATE_CONNECTION").map(str::to_owned),
             rules: value("HUSHGATE_RULES").map(document_at),
             platform: PlatformKind::of(environment),
+            platform_callers: value("HUSHGATE_PLATFORM_CALLERS")
+                .and_then(PlatformCallers::from_word),
             target_host: value("HUSHGATE_TARGET_HOST").map(str::to_owned),
             token_origin: value("HUSHGATE_TOKEN_ORIGIN").map(str::to_owned),
             pseudonyms: Options {

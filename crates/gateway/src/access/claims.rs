@@ -32,16 +32,30 @@ impl Claims {
     /// Reads the payload of a token. `iss`, `sub`, `aud` and `exp` are required.
     pub(super) fn read(payload: &[u8]) -> Result<Self, TokenFault> {
         let claims = Object::parse(payload).ok_or(TokenFault::ClaimsNotJson)?;
+        Self::of(&claims)
+    }
+
+    /// Takes the claims from a payload that was read.
+    pub(super) fn of(claims: &Object) -> Result<Self, TokenFault> {
         Ok(Self {
-            issuer: text(&claims, "iss")?,
-            subject: text(&claims, "sub")?,
-            audiences: audiences(&claims)?,
+            issuer: text(claims, "iss")?,
+            subject: text(claims, "sub")?,
+            audiences: audiences(claims)?,
             times: Times {
-                expires: date(&claims, "exp")?.ok_or(TokenFault::ClaimMalformed)?,
-                not_before: date(&claims, "nbf")?,
-                issued: date(&claims, "iat")?,
+                expires: date(claims, "exp")?.ok_or(TokenFault::ClaimMalformed)?,
+                not_before: date(claims, "nbf")?,
+                issued: date(claims, "iat")?,
             },
         })
+    }
+}
+
+/// The e-mail address (OpenID Connect Core section 5.1), if the token says that it is verified.
+pub(super) fn email(claims: &Object) -> Result<Option<String>, TokenFault> {
+    match (claims.get("email"), claims.get("email_verified")) {
+        (Some(Json::Text(email)), Some(Json::Bool(true))) => Ok(Some(email.clone())),
+        (None | Some(Json::Text(_)), None | Some(Json::Bool(_))) => Ok(None),
+        _ => Err(TokenFault::ClaimMalformed),
     }
 }
 

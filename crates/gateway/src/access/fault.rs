@@ -4,11 +4,13 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenFault {
-    /// More than one `Authorization` header.
-    #[error("more than one `Authorization` header")]
+    /// More than one `Authorization` or `X-Serverless-Authorization` header.
+    #[error("more than one `Authorization` or `X-Serverless-Authorization` header")]
     HeaderRepeated,
     /// The header is not `Bearer`, one space and a token of base64url characters and dots.
-    #[error("the `Authorization` header is not `Bearer`, one space and a compact token")]
+    #[error(
+        "the `Authorization` or `X-Serverless-Authorization` header is not `Bearer`, one space and a compact token"
+    )]
     HeaderMalformed,
     /// Longer than [`super::jws::MAX_TOKEN_BYTES`].
     #[error("the token is too long")]
@@ -70,4 +72,23 @@ pub enum TokenFault {
     /// No client has this issuer, subject and audience.
     #[error("no client has the token's issuer, subject and audience")]
     NoClient,
+    /// A token from which Cloud Run removed the signature, where it is not taken.
+    #[error(
+        "the token's signature was removed by Cloud Run, which is accepted only there and with HUSHGATE_PLATFORM_CALLERS=cloud-run"
+    )]
+    SignatureRemoved,
+    /// A token without signature in `Authorization`, beside a header that the platform checks instead.
+    #[error(
+        "the token in `Authorization` has no signature, and beside `X-Serverless-Authorization` Cloud Run does not check it"
+    )]
+    NotChecked,
+    /// No client has this Google account and audience.
+    #[error("no client of `cloud_run` has the token's account and audience")]
+    NoGoogleClient,
+    /// The principal is neither an IAM user nor an assumed role, or its parts don't fit together.
+    #[error("the platform's principal is not a well-formed IAM user or assumed role")]
+    PrincipalNotTaken,
+    /// No client is this principal.
+    #[error("no client of `aws_iam` is the platform's principal")]
+    NoPrincipal,
 }

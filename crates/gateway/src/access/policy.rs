@@ -3,7 +3,9 @@
 //! The file is described in `docs/access-policy.md`. Without a policy every request is refused.
 
 mod document;
+mod identity;
 mod read;
+mod read_identity;
 mod shape;
 mod value;
 
@@ -17,8 +19,12 @@ use crate::refusal::{Cause, Refusal};
 
 use super::address::{self, TrustedProxies};
 use super::algorithm::Algorithm;
+use super::aws::Principal;
 use super::claims::Claims;
 use super::fault::TokenFault;
+use super::platform::PlatformCallers;
+
+pub(super) use identity::{GoogleAccount, Identity};
 
 /// A checked access policy. [`Policy::default`] trusts nobody.
 #[derive(Debug, Default)]
@@ -26,6 +32,17 @@ pub struct Policy {
     issuers: Vec<Issuer>,
     clients: Vec<Arc<Client>>,
     proxies: TrustedProxies,
+    platform: Option<PlatformCallers>,
+}
+
+/// How a policy is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PolicyOptions {
+    /// Admits issuers on plain http to this machine; never set it on a cloud host.
+    pub dev_loopback: bool,
+    /// The platform that may vouch for callers, where this function runs on it and the operator
+    /// switched it on. Identities of another platform are problems.
+    pub platform: Option<PlatformCallers>,
 }
 
 /// A trusted token issuer.
@@ -46,9 +63,7 @@ pub(super) struct Issuer {
 pub(super) struct Client {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) issuer: String,
-    subject: String,
-    audiences: Vec<String>,
+    pub(super) identity: Identity,
     sources: Vec<String>,
     /// The first second without access, since 1970.
     ends: Option<u64>,
@@ -78,13 +93,24 @@ pub struct Problem {
 }
 
 impl Policy {
-    /// Reads and checks a policy. `file` is the name used in errors. `dev_loopback` admits issuers
-    /// on plain http to this machine; never set it on a cloud host.
+    /// Reads and checks a policy in which no platform vouches for callers, see [`Policy::read`].
     ///
     /// # Errors
     /// Every problem found, each with line and column.
     pub fn parse(text: &str, file: &str, dev_loopback: bool) -> Result<Self, PolicyError> {
-        read::policy(text, dev_loopback).map_err(|problems| PolicyError {
+        let options = PolicyOptions {
+            dev_loopback,
+            platform: None,
+        };
+        Self::read(text, file, options)
+    }
+
+    /// Reads and checks a policy. `file` is the name used in errors.
+    ///
+    /// # Errors
+    /// Every problem found, each with line and column.
+    pub fn read(text: &str, file: &str, options: PolicyOptions) -> Result<Self, PolicyError> {
+        read::policy(text, options).map_err(|problems| PolicyError {
             file: file.to_owned(),
             problems,
         })
@@ -116,19 +142,41 @@ impl Policy {
         self.clients.iter().map(AsRef::as_ref)
     }
 
+    /// The platform whose word is taken.
+    pub(super) fn platform(&self) -> Option<PlatformCallers> {
+        self.platform
+    }
+
     /// The one client with exactly this issuer, subject and one of these audiences.
     pub(super) fn client_of(&self, claims: &Claims) -> Result<Arc<Client>, TokenFault> {
-        let mut matching = self.clients.iter().filter(|client| {
-            client.issuer == claims.issuer
-                && client.subject == claims.subject
-                && claims
-                    .audiences
-                    .iter()
-                    .any(|a| client.audiences.contains(a))
-        });
-        match (matching.next(), matching.next()) {
-            (Some(client), None) => Ok(Arc::clone(client)),
-            _ => Err(TokenFault::NoClient),
+        self.only(|identity| identity.has_token(claims))
+            .ok_or(TokenFault::NoClient)
+    }
+
+    /// The one client that is this Google account, for one of these audiences.
+    pub(super) fn client_on_cloud_run(
+        &self,
+        account: &GoogleAccount,
+    ) -> Result<Arc<Client>, TokenFault> {
+        self.only(|identity| identity.is_google_account(account))
+            .ok_or(TokenFault::NoGoogleClient)
+    }
+
+    /// The one client that is this principal.
+    pub(super) fn client_on_aws(
+        &self,
+        principal: &Principal<'_>,
+    ) -> Result<Arc<Client>, TokenFault> {
+        self.only(|identity| identity.is_principal(principal))
+            .ok_or(TokenFault::NoPrincipal)
+    }
+
+    /// The client that fits, if there is one and no other.
+    fn only(&self, fits: impl Fn(&Identity) -> bool) -> Option<Arc<Client>> {
+        let mut fitting = self.clients.iter().filter(|client| fits(&client.identity));
+        match (fitting.next(), fitting.next()) {
+            (Some(client), None) => Some(Arc::clone(client)),
+            _ => None,
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) enum Json {
     /// `null`.
     Null,
     /// `true` or `false`.
-    Bool,
+    Bool(bool),
     /// A whole number from 0 to 2^64 - 1, written without fraction or exponent.
     Whole(u64),
     /// Any other number.
@@ -101,8 +101,8 @@ impl<'de> Visitor<'de> for Seed {
         Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Bool)
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Json, E> {

@@ -17,6 +17,7 @@ mod known;
 #[path = "../../../../tests/support/peer.rs"]
 #[expect(dead_code, reason = "shared with the other tests")]
 mod peer;
+mod platform;
 mod policy;
 mod random;
 mod support;

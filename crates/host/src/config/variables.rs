@@ -6,6 +6,7 @@ use super::check::{
     kms_key, lambda_response, listen, log, loopback, metadata_host, platform, pool_id, port, rules,
     seconds, secrets, size, tls, token_origin, vault_keys, vault_pass_phrase_file,
 };
+use super::platform_callers::platform_callers;
 
 /// One variable: what it means and what it may be.
 pub struct Variable {
@@ -98,6 +99,13 @@ pub static VARIABLES: &[Variable] = &[
         allowed: "`google`, `aws`, or empty",
         default: None,
         check: platform,
+    },
+    Variable {
+        name: "HUSHGATE_PLATFORM_CALLERS",
+        meaning: "The platform whose own word about a caller the access policy may rely on, see [access policy](access-policy.md#what-a-platform-vouches-for): the IAM principal on Lambda, or the token that Cloud Run verified. Not set: only tokens that the function verifies itself.",
+        allowed: "`aws-iam` on AWS Lambda, `cloud-run` on Google Cloud Run",
+        default: None,
+        check: platform_callers,
     },
     Variable {
         name: "GCE_METADATA_HOST",

@@ -3,7 +3,7 @@
 /// Request headers that are never the caller's to set, whatever rules list: they frame the message,
 /// route it, carry credentials, or steer a gateway. In any case of letters.
 pub fn is_reserved_header(name: &str) -> bool {
-    const RESERVED: [&str; 19] = [
+    const RESERVED: [&str; 20] = [
         "authorization",
         "proxy-authorization",
         "proxy-authenticate",
@@ -22,14 +22,16 @@ pub fn is_reserved_header(name: &str) -> bool {
         "expect",
         "forwarded",
         "via",
+        "x-serverless-authorization",
         "user-agent",
     ];
-    const PREFIXES: [&str; 7] = [
+    const PREFIXES: [&str; 8] = [
         "x-hushgate-",
         "x-psoxy-",
         "x-forwarded-",
         "proxy-",
         "x-amz-",
+        "x-amzn-",
         "x-goog-iap-",
         "x-http-method",
     ];

@@ -7,9 +7,10 @@ use ipnet::IpNet;
 use super::super::address::{TrustedProxies, parse_range};
 use super::super::algorithm::Algorithm;
 use super::document::{self, Node, Value};
-use super::shape::{Fields, Reader};
+use super::identity::Identity;
+use super::shape::{Fields, Item, Reader};
 use super::value::end_of_day;
-use super::{Client, Issuer, Policy, Problem};
+use super::{Client, Issuer, Policy, PolicyOptions, Problem};
 
 const DEFAULT_MAX_LIFETIME: u64 = 24 * 60 * 60;
 const MAX_LIFETIME: std::ops::RangeInclusive<u64> = 60..=7 * 24 * 60 * 60;
@@ -18,9 +19,9 @@ const STALE_KEYS: std::ops::RangeInclusive<u64> = 0..=7 * 24 * 60 * 60;
 const HOPS: std::ops::RangeInclusive<u64> = 1..=16;
 
 /// Reads a policy.
-pub(super) fn policy(text: &str, dev_loopback: bool) -> Result<Policy, Vec<Problem>> {
+pub(super) fn policy(text: &str, options: PolicyOptions) -> Result<Policy, Vec<Problem>> {
     let root = document::read(text).map_err(|problem| vec![problem])?;
-    let mut reader = Reader::new(dev_loopback);
+    let mut reader = Reader::new(options);
     let policy = reader.policy(&root);
     if reader.problems.is_empty() {
         return Ok(policy);
@@ -31,13 +32,22 @@ pub(super) fn policy(text: &str, dev_loopback: bool) -> Result<Policy, Vec<Probl
 
 impl Reader {
     fn policy(&mut self, root: &Node) -> Policy {
-        let Some(fields) = self.fields(root, "", &["issuers", "clients", "trusted_proxies"]) else {
+        let keys = &[
+            "issuers",
+            "clients",
+            "trusted_proxies",
+            "aws_iam",
+            "cloud_run",
+        ];
+        let Some(fields) = self.fields(root, "", keys) else {
             return Policy::default();
         };
         let issuers = self.items(&fields, "issuers", Self::issuer);
         let clients = self.items(&fields, "clients", Self::client);
         self.check_issuers(&issuers);
         self.check_clients(&clients);
+        self.check_said(&fields, &clients, &AWS);
+        self.check_said(&fields, &clients, &CLOUD_RUN);
         let written = match fields.get("issuers").map(|node| &node.value) {
             Some(Value::List(items)) => items.len(),
             _ => 0,
@@ -47,8 +57,12 @@ impl Reader {
         }
         Policy {
             proxies: self.proxies(&fields),
-            issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
-            clients: clients.into_iter().map(|(_, c)| Arc::new(c)).collect(),
+            platform: self.platform,
+            issuers: issuers.into_iter().map(|issuer| issuer.value).collect(),
+            clients: clients
+                .into_iter()
+                .map(|client| Arc::new(client.value))
+                .collect(),
         }
     }
 
@@ -76,51 +90,15 @@ impl Reader {
         let ip_allow = self.ip_allow(fields);
         let pseudonym_domain = self.name(fields, "pseudonym_domain", false);
         let id = id?;
-        let (issuer, subject, audiences) = identity?;
         Some(Client {
             name: name.unwrap_or_else(|| id.clone()),
             id,
-            issuer,
-            subject,
-            audiences,
+            identity: identity?,
             sources,
             ends,
             ip_allow,
             pseudonym_domain,
         })
-    }
-
-    fn identity(&mut self, client: &Fields<'_>) -> Option<(String, String, Vec<String>)> {
-        let Some(node) = client.get("identity") else {
-            self.missing(client, "identity");
-            return None;
-        };
-        let path = client.path_of("identity");
-        let fields = self.fields(node, &path, &["issuer", "subject", "audience"])?;
-        let issuer = self.text(&fields, "issuer", true);
-        let subject = self.text(&fields, "subject", true);
-        let audiences = self.audiences(&fields);
-        Some((issuer?, subject?, audiences?))
-    }
-
-    /// `audience`: one text, or a list for a client that calls several functions.
-    fn audiences(&mut self, fields: &Fields<'_>) -> Option<Vec<String>> {
-        match fields.get("audience").map(|node| &node.value) {
-            Some(Value::List(items)) if !items.is_empty() => {
-                let path = fields.path_of("audience");
-                let texts: Vec<String> = items
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(i, item)| self.text_of(item, &format!("{path}[{i}]")))
-                    .collect();
-                Some(texts)
-            }
-            Some(Value::List(_)) => {
-                self.report_at(fields, "audience", "is empty; name at least one audience");
-                None
-            }
-            _ => self.text(fields, "audience", true).map(|one| vec![one]),
-        }
     }
 
     fn algorithms(&mut self, fields: &Fields<'_>) -> Vec<Algorithm> {
@@ -202,42 +180,102 @@ impl Reader {
         ranges
     }
 
-    fn check_issuers(&mut self, issuers: &[(&Node, Issuer)]) {
-        for (i, (node, issuer)) in issuers.iter().enumerate() {
-            if issuers.iter().take(i).any(|(_, i)| i.url == issuer.url) {
-                let path = format!("issuers[{i}].issuer");
-                self.report(node, &path, "is listed twice; join the two entries");
+    fn check_issuers(&mut self, issuers: &[Item<'_, Issuer>]) {
+        for (i, issuer) in issuers.iter().enumerate() {
+            let mut earlier = issuers.iter().take(i);
+            if earlier.any(|earlier| earlier.value.url == issuer.value.url) {
+                let path = format!("{}.issuer", issuer.path);
+                let message = "is listed twice; join the two entries";
+                self.report(issuer.node, &path, message);
             }
         }
     }
 
-    fn check_trust(&mut self, clients: &[(&Node, Client)], issuers: &[(&Node, Issuer)]) {
-        for (i, (node, client)) in clients.iter().enumerate() {
-            if !issuers.iter().any(|(_, i)| i.url == client.issuer) {
-                let path = format!("clients[{i}].identity.issuer");
-                let message = "is not one of `issuers`; the two must be equal to the letter";
-                self.report(node, &path, message);
-            }
-        }
-    }
-
-    fn check_clients(&mut self, clients: &[(&Node, Client)]) {
-        for (i, (node, client)) in clients.iter().enumerate() {
-            let path = format!("clients[{i}]");
-            let earlier = || clients.iter().take(i).map(|(_, c)| c);
-            if earlier().any(|c| c.id == client.id) {
-                self.report(node, &format!("{path}.id"), "is used twice");
-            }
-            let same_identity = |c: &Client| {
-                c.issuer == client.issuer
-                    && c.subject == client.subject
-                    && c.audiences.iter().any(|a| client.audiences.contains(a))
+    fn check_trust(&mut self, clients: &[Item<'_, Client>], issuers: &[Item<'_, Issuer>]) {
+        for client in clients {
+            let Some(url) = client.value.identity.issuer() else {
+                continue;
             };
-            if earlier().any(same_identity) {
-                let message =
-                    "is the identity of an earlier client too; a token must name one client";
-                self.report(node, &format!("{path}.identity"), message);
+            if !issuers.iter().any(|issuer| issuer.value.url == url) {
+                let path = format!("{}.identity.issuer", client.path);
+                let message = "is not one of `issuers`; the two must be equal to the letter";
+                self.report(client.node, &path, message);
             }
+        }
+    }
+
+    fn check_clients(&mut self, clients: &[Item<'_, Client>]) {
+        for (i, client) in clients.iter().enumerate() {
+            let earlier = || clients.iter().take(i).map(|earlier| &earlier.value);
+            if earlier().any(|c| c.id == client.value.id) {
+                let path = format!("{}.id", client.path);
+                self.report(client.node, &path, "is used twice");
+            }
+            if earlier().any(|c| c.identity.overlaps(&client.value.identity)) {
+                let path = format!("{}.identity", client.path);
+                let message = "fits a caller of an earlier client too; a caller must be one client";
+                self.report(client.node, &path, message);
+            }
+        }
+    }
+
+    /// What the operator must say before a platform's word is taken.
+    fn check_said(
+        &mut self,
+        policy: &Fields<'_>,
+        clients: &[Item<'_, Client>],
+        platform: &Platform,
+    ) {
+        let Platform { key, door, .. } = platform;
+        if let Some(node) = policy.get(key) {
+            if let Some(fields) = self.fields(node, key, &[door])
+                && let Some(said) = self.text(&fields, door, true)
+                && said != SAID
+            {
+                let message = format!(
+                    "is not `{SAID}`; while {}, there can be no clients of `{key}`",
+                    platform.open
+                );
+                self.report_at(&fields, door, message);
+            }
+            return;
+        }
+        let of_platform = |client: &&Item<'_, Client>| (platform.has)(&client.value.identity);
+        if let Some(client) = clients.iter().find(of_platform) {
+            let path = format!("{}.identity.{key}", client.path);
+            let message = format!(
+                "needs `{key}: {{{door}: {SAID}}}` at the top of the policy; write it once that is so: while {}, this identity can be forged",
+                platform.open
+            );
+            self.report(client.node, &path, message);
         }
     }
 }
+
+/// A door past the platform's check. The function can't see whether it is shut, so the policy says it.
+struct Platform {
+    /// The key of its identities and of what is said.
+    key: &'static str,
+    /// The key for the door.
+    door: &'static str,
+    /// What it means that it is open.
+    open: &'static str,
+    has: fn(&Identity) -> bool,
+}
+
+/// The word for a door that is shut.
+const SAID: &str = "refused";
+
+const AWS: Platform = Platform {
+    key: "aws_iam",
+    door: "direct_invoke",
+    open: "somebody may invoke the function past its URL or API, with an event of his own",
+    has: |identity| matches!(identity, Identity::AwsIam(_)),
+};
+
+const CLOUD_RUN: Platform = Platform {
+    key: "cloud_run",
+    door: "unauthenticated",
+    open: "the service allows unauthenticated invocations",
+    has: |identity| matches!(identity, Identity::CloudRun { .. }),
+};

@@ -2,15 +2,18 @@
 
 use crate::egress::{Egress, EgressConfig};
 
-use super::Problem;
+use super::super::platform::PlatformCallers;
 use super::document::{Node, Value};
 use super::value::{is_name, span};
+use super::{PolicyOptions, Problem};
 
 const MAX_TEXT: usize = 1024;
 
 /// Collects the problems of a document while values are taken from it.
 pub(super) struct Reader {
     pub(super) problems: Vec<Problem>,
+    /// The platform that may vouch for callers.
+    pub(super) platform: Option<PlatformCallers>,
     egress: Egress,
 }
 
@@ -21,23 +24,32 @@ pub(super) struct Fields<'n> {
     entries: Vec<(&'n str, &'n Node)>,
 }
 
+/// A value that was read, and where it stands.
+pub(super) struct Item<'n, T> {
+    pub(super) node: &'n Node,
+    pub(super) path: String,
+    pub(super) value: T,
+}
+
 impl Reader {
-    pub(super) fn new(dev_loopback: bool) -> Self {
+    pub(super) fn new(options: PolicyOptions) -> Self {
         Self {
             problems: Vec::new(),
+            platform: options.platform,
             egress: Egress::new(EgressConfig {
-                dev_loopback,
+                dev_loopback: options.dev_loopback,
                 ..EgressConfig::default()
             }),
         }
     }
 
+    /// The items of a list that could be read, and where each stands.
     pub(super) fn items<'n, T>(
         &mut self,
         fields: &Fields<'n>,
         key: &str,
         read: fn(&mut Self, &Fields<'_>) -> Option<T>,
-    ) -> Vec<(&'n Node, T)> {
+    ) -> Vec<Item<'n, T>> {
         let allowed: &[&str] = match key {
             "issuers" => &[
                 "issuer",
@@ -59,10 +71,11 @@ impl Reader {
         let path = fields.path_of(key);
         let mut found = Vec::new();
         for (i, node) in self.list(fields, key).iter().enumerate() {
-            if let Some(fields) = self.fields(node, &format!("{path}[{i}]"), allowed)
-                && let Some(item) = read(self, &fields)
+            let path = format!("{path}[{i}]");
+            if let Some(fields) = self.fields(node, &path, allowed)
+                && let Some(value) = read(self, &fields)
             {
-                found.push((node, item));
+                found.push(Item { node, path, value });
             }
         }
         found
@@ -254,6 +267,22 @@ impl Reader {
         Some(text)
     }
 
+    /// Reports an identity whose platform is not the one that was switched on.
+    pub(super) fn needs_platform(&mut self, needed: PlatformCallers, node: &Node, path: &str) {
+        if self.platform == Some(needed) {
+            return;
+        }
+        let now = match self.platform {
+            None => "is not set".to_owned(),
+            Some(other) => format!("is `{}`", other.word()),
+        };
+        let message = format!(
+            "is taken only with HUSHGATE_PLATFORM_CALLERS={}, which {now}",
+            needed.word()
+        );
+        self.report(node, path, message);
+    }
+
     pub(super) fn missing(&mut self, fields: &Fields<'_>, key: &str) {
         self.report(fields.node, &fields.path, format!("`{key}` is missing"));
     }
@@ -282,6 +311,11 @@ impl<'n> Fields<'n> {
             .iter()
             .find(|(name, _)| *name == key)
             .map(|(_, node)| *node)
+    }
+
+    /// How many keys are given.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     pub(super) fn path_of(&self, key: &str) -> String {

@@ -95,3 +95,223 @@ fn an_issuer_keeps_its_spelling_to_the_letter() {
     let text = MINIMAL.replacen("https://issuer.example", "https://issuer.example/", 1);
     assert_eq!(problems(&text).len(), 1);
 }
+
+/// The problems of a policy, on a platform.
+fn problems_on(platform: Option<PlatformCallers>, text: &str) -> Vec<String> {
+    let options = PolicyOptions {
+        platform,
+        ..PolicyOptions::default()
+    };
+    match Policy::read(text, "access.yaml", options) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.to_string().lines().map(str::to_owned).collect(),
+    }
+}
+
+#[test]
+fn reports_every_problem_of_a_platform_s_identities_with_line_and_column() {
+    let found = problems_on(Some(PlatformCallers::AwsIam), include_str!("platform.yaml"));
+    let expected: Vec<&str> = include_str!("platform.txt").lines().collect();
+    assert_eq!(found, expected, "found:\n{}", found.join("\n"));
+}
+
+const AWS_CLIENT: &str = "aws_iam: {direct_invoke: refused}\nclients: [{id: a, identity: {aws_iam: {account: \"111122223333\"}}, sources: [zoom]}]\n";
+const GOOGLE_CLIENT: &str = "cloud_run: {unauthenticated: refused}\nclients: [{id: g, identity: {cloud_run: {subject: \"1\", audience: x}}, sources: [zoom]}]\n";
+
+#[test]
+fn an_identity_of_a_platform_needs_that_platform() {
+    let table = [
+        (
+            AWS_CLIENT,
+            None,
+            Some("HUSHGATE_PLATFORM_CALLERS=aws-iam, which is not set"),
+        ),
+        (
+            AWS_CLIENT,
+            Some(PlatformCallers::CloudRun),
+            Some("HUSHGATE_PLATFORM_CALLERS=aws-iam, which is `cloud-run`"),
+        ),
+        (AWS_CLIENT, Some(PlatformCallers::AwsIam), None),
+        (
+            GOOGLE_CLIENT,
+            None,
+            Some("HUSHGATE_PLATFORM_CALLERS=cloud-run, which is not set"),
+        ),
+        (
+            GOOGLE_CLIENT,
+            Some(PlatformCallers::AwsIam),
+            Some("HUSHGATE_PLATFORM_CALLERS=cloud-run, which is `aws-iam`"),
+        ),
+        (GOOGLE_CLIENT, Some(PlatformCallers::CloudRun), None),
+    ];
+    for (text, platform, problem) in table {
+        let found = problems_on(platform, text);
+        match problem {
+            None => assert_eq!(found, Vec::<String>::new(), "{text}"),
+            Some(problem) => {
+                assert_eq!(found.len(), 1, "{found:?}");
+                assert!(found[0].contains(problem), "{found:?}");
+                assert!(found[0].contains("identity."), "{found:?}");
+            }
+        }
+    }
+    assert_eq!(
+        problems(AWS_CLIENT).len(),
+        1,
+        "the plain reading knows no platform"
+    );
+}
+
+#[test]
+fn clients_of_a_platform_need_the_word_that_nobody_comes_past_its_check() {
+    let table = [
+        (
+            PlatformCallers::CloudRun,
+            GOOGLE_CLIENT,
+            "cloud_run",
+            "unauthenticated",
+        ),
+        (
+            PlatformCallers::AwsIam,
+            AWS_CLIENT,
+            "aws_iam",
+            "direct_invoke",
+        ),
+    ];
+    for (platform, good, key, door) in table {
+        let platform = Some(platform);
+        let said = format!("{key}: {{{door}: refused}}");
+        assert_eq!(problems_on(platform, good), Vec::<String>::new());
+        let found = problems_on(platform, &good.replace(&format!("{said}\n"), ""));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(&format!("needs `{said}`")), "{found:?}");
+        for word in ["allowed", "Refused", "\"\"", "false", "[refused]", "null"] {
+            let text = good.replace("refused", word);
+            assert_eq!(problems_on(platform, &text).len(), 1, "{word}");
+        }
+        for other in [
+            format!("{key}: {{}}"),
+            format!("{key}: refused"),
+            format!("{key}: null"),
+            format!("{key}: {{{door}s: refused}}"),
+        ] {
+            let found = problems_on(platform, &good.replace(&said, &other));
+            assert!(!found.is_empty(), "{other}");
+        }
+        let other = if key == "aws_iam" {
+            "cloud_run: {unauthenticated: refused}"
+        } else {
+            "aws_iam: {direct_invoke: refused}"
+        };
+        assert_eq!(
+            problems_on(platform, &good.replace(&said, other)).len(),
+            1,
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn two_clients_can_t_be_one_principal() {
+    let role = "role: \"arn:aws:iam::111122223333:role/a\"";
+    let table = [
+        (role, role, true),
+        (
+            role,
+            "role: \"arn:aws:iam::111122223333:role/team/a\"",
+            true,
+        ),
+        (role, "role: \"arn:aws:iam::111122223333:role/b\"", false),
+        (role, "role: \"arn:aws:iam::111122223333:role/A\"", false),
+        (role, "role: \"arn:aws:iam::111122223334:role/a\"", false),
+        (role, "role: \"arn:aws-cn:iam::111122223333:role/a\"", false),
+        (role, "user: \"arn:aws:iam::111122223333:user/a\"", false),
+        (role, "account: \"111122223333\"", true),
+        (role, "account: \"111122223334\"", false),
+        (
+            role,
+            "{account: \"111122223333\", partition: aws-cn}",
+            false,
+        ),
+        (role, "organization: o-a1b2c3d4e5", true),
+        (
+            "account: \"111122223333\"",
+            "organization: o-a1b2c3d4e5",
+            true,
+        ),
+        (
+            "organization: o-a1b2c3d4e5",
+            "organization: o-f1b2c3d4e5",
+            false,
+        ),
+        (
+            "{account: \"111122223333\", organization: o-a1b2c3d4e5}",
+            "{account: \"111122223333\", organization: o-f1b2c3d4e5}",
+            false,
+        ),
+    ];
+    for (one, other, overlap) in table {
+        let braced = |form: &str| {
+            if form.starts_with('{') {
+                form.to_owned()
+            } else {
+                format!("{{{form}}}")
+            }
+        };
+        for (first, second) in [(one, other), (other, one)] {
+            let text = format!(
+                "aws_iam: {{direct_invoke: refused}}\nclients:\n  - {{id: a, identity: {{aws_iam: {}}}}}\n  - {{id: b, identity: {{aws_iam: {}}}}}\n",
+                braced(first),
+                braced(second)
+            );
+            let found = problems_on(Some(PlatformCallers::AwsIam), &text);
+            assert_eq!(
+                found.len(),
+                usize::from(overlap),
+                "{first} {second}: {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn two_clients_can_t_be_one_google_account() {
+    let table = [
+        (
+            "{subject: \"1\", audience: x}",
+            "{subject: \"1\", audience: [z, x]}",
+            true,
+        ),
+        (
+            "{subject: \"1\", audience: x}",
+            "{subject: \"1\", audience: z}",
+            false,
+        ),
+        (
+            "{subject: \"1\", audience: x}",
+            "{subject: \"2\", audience: x}",
+            false,
+        ),
+        (
+            "{email: a@p.example, audience: x}",
+            "{email: a@p.example, audience: x}",
+            true,
+        ),
+        (
+            "{email: a@p.example, audience: x}",
+            "{email: b@p.example, audience: x}",
+            false,
+        ),
+    ];
+    for (one, other, overlap) in table {
+        let text = format!(
+            "cloud_run: {{unauthenticated: refused}}\nclients:\n  - {{id: a, identity: {{cloud_run: {one}}}}}\n  - {{id: b, identity: {{cloud_run: {other}}}}}\n"
+        );
+        let found = problems_on(Some(PlatformCallers::CloudRun), &text);
+        assert_eq!(
+            found.len(),
+            usize::from(overlap),
+            "{one} {other}: {found:?}"
+        );
+    }
+}

@@ -1,0 +1,283 @@
+//! Callers for whom a platform vouches, forged over real HTTP against a whole function.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where something is missing"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hushgate_host::cloud::Clouds;
+use hushgate_host::{BuiltIn, prepare};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::oneshot;
+
+const AUDIENCE: &str = "https://sample-1234.run.example";
+const SIGNED: &str = "
+issuers:
+  - issuer: https://issuer.example.com
+    algorithms: [ES256]
+clients:
+  - id: signed
+    identity: {issuer: https://issuer.example.com, subject: workload-1, audience: https://gw.example.com}
+    sources: [sample]
+";
+const ON_CLOUD_RUN: &str = "  - id: checked
+    identity: {cloud_run: {email: loader@project.example, audience: https://sample-1234.run.example}}
+    sources: [sample]
+cloud_run: {unauthenticated: refused}
+";
+const ON_AWS: &str = "  - id: by-role
+    identity: {aws_iam: {role: arn:aws:iam::111122223333:role/reporting}}
+    sources: [sample]
+aws_iam: {direct_invoke: refused}
+";
+
+static SAMPLE: BuiltIn = BuiltIn {
+    id: "sample",
+    clouds: Clouds::NONE,
+    source_yaml: r#"
+id: sample
+name: Sample
+docs: https://api.example.com/docs
+categories: [tests]
+target_host:
+  pattern: "*.example.com"
+  example: acme.example.com
+auth:
+  type: apiKey
+  send: {in: header, name: authorization, value: "Bearer {{ACCESS_TOKEN}}"}
+  fields:
+    - name: ACCESS_TOKEN
+      label: Token
+      tooltip: For tests.
+"#,
+    rules_yaml: "
+endpoints:
+  - pathTemplate: /v1/users
+    allowedMethods: [GET]
+    allowedQueryParams: []
+    responseSchema: {type: object, properties: {count: {type: integer}}}
+",
+};
+
+/// The variables of a function on a host with these marks.
+fn environment(policy: &str, pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let usual = [
+        ("PORT", "0"),
+        ("HUSHGATE_LISTEN", "127.0.0.1"),
+        ("HUSHGATE_ACCESS", policy),
+        ("HUSHGATE_TARGET_HOST", "acme.example.com"),
+        ("HUSHGATE_LOG", "off"),
+        (
+            "PSEUDONYM_KEY",
+            "Zm9yIHRlc3RzIG9ubHksIG5ldmVyIHVzZSB0aGlzIGtleQ==",
+        ),
+    ];
+    let all = usual.iter().chain(pairs);
+    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+const SWITCH: &str = "HUSHGATE_PLATFORM_CALLERS";
+const LAPTOP: &[(&str, &str)] = &[];
+const CLOUD_RUN: &[(&str, &str)] = &[("K_SERVICE", "sample"), ("K_REVISION", "sample-1")];
+const LAMBDA: &[(&str, &str)] = &[
+    ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "sample"),
+];
+
+/// A function that serves until it is dropped.
+struct Function {
+    address: SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Function {
+    async fn start(policy: &str, pairs: &[(&str, &str)]) -> Self {
+        let prepared = prepare(&SAMPLE, &environment(policy, pairs)).await.unwrap();
+        let address = prepared.address().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(prepared.serve(async {
+            let _ = stopped.await;
+        }));
+        Self {
+            address,
+            _stop: stop,
+        }
+    }
+
+    /// The code of the answer, and the answer without what differs from request to request.
+    async fn call(&self, lines: &str, body: &str) -> (String, String) {
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        let method = if body.is_empty() { "GET" } else { "POST" };
+        let length = body.len();
+        let request = format!(
+            "{method} /v1/nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{lines}\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let header = |name: &str| {
+            let line = answer.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {answer}"))
+                .to_owned()
+        };
+        let code = header("x-hushgate-error: ");
+        let plain = answer
+            .replace(&header("x-hushgate-request-id: "), "ID")
+            .lines()
+            .filter(|line| !line.starts_with("date: "))
+            .collect::<Vec<_>>()
+            .join("\n");
+        (code, plain)
+    }
+}
+
+fn claims(email: &str) -> Value {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    json!({
+        "iss": "https://accounts.google.com", "sub": "104857600000000000000", "aud": AUDIENCE,
+        "email": email, "email_verified": true, "iat": now - 10, "exp": now + 3500,
+    })
+}
+
+fn token(claims: &Value, signature: &str) -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let header = part(r#"{"alg":"RS256","kid":"k","typ":"JWT"}"#);
+    format!("{header}.{}.{signature}", part(&claims.to_string()))
+}
+
+/// A row of the table with its tokens made.
+fn made(headers: &str) -> String {
+    const MARK: &str = "SIGNATURE_REMOVED_BY_GOOGLE";
+    let client = claims("loader@project.example");
+    let attacker = claims("attacker@other.example");
+    let lines = headers
+        .replace("{GOOD}", &token(&client, MARK))
+        .replace("{LOWER}", &token(&client, &MARK.to_lowercase()))
+        .replace("{NONE}", &token(&client, ""))
+        .replace("{OWN}", &token(&attacker, MARK));
+    format!("{}\r\n", lines.replace(";;", "\r\n"))
+}
+
+fn join(
+    marks: &[(&'static str, &'static str)],
+    word: &'static str,
+) -> Vec<(&'static str, &'static str)> {
+    marks.iter().copied().chain([(SWITCH, word)]).collect()
+}
+
+#[tokio::test]
+async fn nothing_over_http_passes_for_the_platform_s_word() {
+    let google = format!("{SIGNED}{ON_CLOUD_RUN}");
+    let aws = format!("{SIGNED}{ON_AWS}");
+    let functions = [
+        (1, Function::start(SIGNED, LAPTOP).await),
+        (1, Function::start(SIGNED, CLOUD_RUN).await),
+        (1, Function::start(SIGNED, LAMBDA).await),
+        (
+            2,
+            Function::start(&google, &join(CLOUD_RUN, "cloud-run")).await,
+        ),
+        (3, Function::start(&aws, &join(LAMBDA, "aws-iam")).await),
+    ];
+    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut refused = 0;
+    for row in include_str!("platform_callers/hostile.txt").lines() {
+        if row.starts_with('#') || row.is_empty() {
+            continue;
+        }
+        let columns: Vec<&str> = row.split(" | ").map(str::trim).collect();
+        assert_eq!(columns.len(), 4, "{row}");
+        let lines = made(columns[0]);
+        for (column, function) in &functions {
+            let (code, answer) = function.call(&lines, "").await;
+            assert_eq!(code, columns[*column], "column {column}: {row}");
+            if code.starts_with("token-") {
+                seen.entry(code).or_default().insert(answer);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused >= 240, "{refused}");
+    // Whatever was tried, on whatever host: one answer for each code.
+    assert_eq!(seen.len(), 2);
+    for (code, answers) in seen {
+        assert_eq!(answers.len(), 1, "{code}: {answers:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_the_form_of_an_event_is_a_body() {
+    let aws = format!("{SIGNED}{ON_AWS}");
+    let function = Function::start(&aws, &join(LAMBDA, "aws-iam")).await;
+    let principal = json!({"userArn": "arn:aws:sts::111122223333:assumed-role/reporting/s1", "accountId": "111122223333"});
+    for event in [
+        json!({"requestContext": {"authorizer": {"iam": principal}}}),
+        json!({"version": "2.0", "rawPath": "/v1/users", "requestContext": {"authorizer": {"iam": principal}, "http": {"method": "GET"}}}),
+        json!({"httpMethod": "GET", "path": "/v1/users", "requestContext": {"identity": principal}}),
+        json!({"vouched": {"AwsIam": {"arn": principal["userArn"], "account": "111122223333"}}}),
+    ] {
+        let lines = "content-type: application/json\r\n";
+        let (code, _) = function.call(lines, &event.to_string()).await;
+        assert_eq!(code, "token-missing", "{event}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_and_a_host_that_don_t_fit_stop_the_start() {
+    let google = format!("{SIGNED}{ON_CLOUD_RUN}");
+    let aws = format!("{SIGNED}{ON_AWS}");
+    let without = |policy: &str, key: &str| {
+        let lines = policy.lines().filter(|line| !line.starts_with(key));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let both = [CLOUD_RUN, LAMBDA].concat();
+    for row in include_str!("platform_callers/starts.txt").lines() {
+        if row.starts_with('#') || row.is_empty() {
+            continue;
+        }
+        let columns: Vec<&str> = row.split(" | ").map(str::trim).collect();
+        let [policy, host, switch, expected] = columns[..] else {
+            panic!("{row}");
+        };
+        let policy = match policy {
+            "signed" => SIGNED.to_owned(),
+            "google" => google.clone(),
+            "aws" => aws.clone(),
+            "google-unsaid" => without(&google, "cloud_run:"),
+            "aws-unsaid" => without(&aws, "aws_iam:"),
+            _ => panic!("{row}"),
+        };
+        let marks = match host {
+            "laptop" => LAPTOP,
+            "cloud-run" => CLOUD_RUN,
+            "lambda" => LAMBDA,
+            "both" => &both,
+            _ => panic!("{row}"),
+        };
+        let mut pairs = marks.to_vec();
+        if switch != "-" {
+            pairs.push((SWITCH, switch));
+        }
+        match prepare(&SAMPLE, &environment(&policy, &pairs)).await {
+            Ok(_) => assert_eq!(expected, "starts", "{row}"),
+            Err(problems) => {
+                let told = problems.join("\n");
+                for words in expected.split(" ; ") {
+                    assert!(told.contains(words), "{row}: {told}");
+                }
+            }
+        }
+    }
+}
