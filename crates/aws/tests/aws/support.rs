@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use hushgate_aws::parameters::Parameters;
 use hushgate_aws::secrets_manager::SecretsManager;
@@ -131,10 +133,9 @@ pub(crate) fn logs() -> String {
     let buffer = BUFFER.get_or_init(|| {
         let buffer = Buffer::default();
         let writer = buffer.clone();
-        tracing_subscriber::fmt()
-            .with_env_filter(hushgate_host::logs::filter("trace"))
-            .with_writer(move || writer.clone())
-            .init();
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let shown = tracing_subscriber::registry().with(hushgate_host::logs::filter("trace"));
+        shown.with(lines).init();
         buffer
     });
     String::from_utf8_lossy(&buffer.0.lock().unwrap()).into_owned()

@@ -15,6 +15,9 @@ use hushgate_gateway::connect::{
 use hushgate_gateway::egress::{Egress, EgressConfig};
 use hushgate_gateway::ports::{Clock, MemoryStore, PlatformIdentity, SecretStore};
 use reqwest::Url;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What every secret of the tests contains, so that logs can be searched for it.
 pub(crate) const MARK: &str = "do-not-show";
@@ -174,10 +177,9 @@ pub(crate) fn logs() -> String {
     let buffer = BUFFER.get_or_init(|| {
         let buffer = Buffer::default();
         let writer = buffer.clone();
-        tracing_subscriber::fmt()
-            .with_env_filter("hushgate=trace")
-            .with_writer(move || writer.clone())
-            .init();
+        let ours = Targets::new().with_target("hushgate", LevelFilter::TRACE);
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        tracing_subscriber::registry().with(ours).with(lines).init();
         buffer
     });
     String::from_utf8_lossy(&buffer.0.lock().unwrap()).into_owned()

@@ -91,6 +91,15 @@ impl Node {
 /// Parses a text that holds exactly one document. Findings go to `found`; `None` after an error
 /// that leaves no tree.
 pub fn parse(text: &str, found: &mut Diagnostics) -> Option<Node> {
+    parse_with(text, true, found)
+}
+
+/// Like [`parse`], for documents in which a YAML merge key (`<<`) is an error.
+pub fn parse_without_merges(text: &str, found: &mut Diagnostics) -> Option<Node> {
+    parse_with(text, false, found)
+}
+
+fn parse_with(text: &str, merges: bool, found: &mut Diagnostics) -> Option<Node> {
     let mut options = yaml::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
@@ -101,6 +110,7 @@ pub fn parse(text: &str, found: &mut Diagnostics) -> Option<Node> {
         events: Parser::new_from_str_with_options(text, options),
         anchors: HashMap::new(),
         nodes: 0,
+        merges,
         found,
     };
     match builder.document() {
@@ -116,6 +126,8 @@ struct Builder<'t, 'd> {
     events: Parser<'t, StrInput<'t>>,
     anchors: HashMap<usize, (Node, Size)>,
     nodes: usize,
+    /// Whether merge keys are followed.
+    merges: bool,
     found: &'d mut Diagnostics,
 }
 
@@ -302,8 +314,15 @@ impl<'t> Builder<'t, '_> {
                 );
                 continue;
             };
-            if plain && text == "<<" {
+            if plain && text == "<<" && self.merges {
                 merged.push(value);
+            } else if plain && text == "<<" {
+                self.found.error(
+                    "merge-key",
+                    key.span,
+                    "a merge key `<<`",
+                    "write the members out",
+                );
             } else if let Some(first) = places.get(&text) {
                 self.found.error(
                     "duplicate-key",

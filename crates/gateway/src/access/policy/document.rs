@@ -1,10 +1,7 @@
 //! A YAML document as a tree in which every node knows its line and column.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
-use serde_saphyr::options::MergeKeyPolicy;
+use hushgate_rules::language::tree::{self, Kind};
+use hushgate_rules::language::{Diagnostic, Diagnostics, Spanned};
 
 use super::Problem;
 
@@ -28,21 +25,98 @@ pub(super) enum Value {
     Map(Vec<(Node, Node)>),
 }
 
-/// Reads one YAML document. Merge keys, repeated keys and several documents are errors.
+/// Reads one YAML document. Merge keys, repeated keys, tags and several documents are errors.
 pub(super) fn read(text: &str) -> Result<Node, Problem> {
-    let options = serde_saphyr::options! {
-        merge_keys: MergeKeyPolicy::Error,
-        with_snippet: false,
-    };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let location = error.location();
-        Problem {
-            line: location.map_or(0, |l| l.line()),
-            column: location.map_or(0, |l| l.column()),
+    let mut found = Diagnostics::new("");
+    let root = tree::parse_without_merges(text, &mut found);
+    match (found.into_vec().into_iter().next(), root) {
+        (Some(first), _) => Err(problem(first)),
+        (None, Some(root)) => node(root),
+        (None, None) => Ok(Node {
+            line: 1,
+            column: 1,
+            value: Value::Null,
+        }),
+    }
+}
+
+fn problem(found: Diagnostic) -> Problem {
+    Problem {
+        line: found.span.line.into(),
+        column: found.span.column.into(),
+        path: String::new(),
+        message: match found.code {
+            "empty-rules" => "the policy is empty".to_owned(),
+            "yaml-syntax" => format!("not a YAML document: {}", found.message),
+            _ => found.message,
+        },
+    }
+}
+
+fn node(from: tree::Node) -> Result<Node, Problem> {
+    let (line, column) = (from.span.line.into(), from.span.column.into());
+    if from.tag.is_some() {
+        return Err(Problem {
+            line,
+            column,
             path: String::new(),
-            message: format!("not a YAML document: {}", error.without_snippet()),
+            message: "a tag, which a policy has no use for".to_owned(),
+        });
+    }
+    let value = match from.kind {
+        Kind::Scalar { text, plain: false } => Value::Text(text),
+        Kind::Scalar { text, plain: true } => plain(text),
+        Kind::List(items) => Value::List(items.into_iter().map(node).collect::<Result<_, _>>()?),
+        Kind::Map(members) => {
+            let member = |(key, value): (Spanned<String>, tree::Node)| {
+                let key = Node {
+                    line: key.span.line.into(),
+                    column: key.span.column.into(),
+                    value: Value::Text(key.value),
+                };
+                Ok((key, node(value)?))
+            };
+            Value::Map(members.into_iter().map(member).collect::<Result<_, _>>()?)
         }
+    };
+    Ok(Node {
+        line,
+        column,
+        value,
     })
+}
+
+/// What an unquoted word is in YAML's core schema.
+fn plain(text: String) -> Value {
+    match text.as_str() {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Value::Bool,
+        word if word.bytes().all(|b| b.is_ascii_digit()) => {
+            word.parse().map_or(Value::Number, Value::Whole)
+        }
+        word if is_number(word) => Value::Number,
+        _ => Value::Text(text),
+    }
+}
+
+/// A sign, a fraction, an exponent, another base, infinity, or none.
+fn is_number(word: &str) -> bool {
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    let special = ["inf", "Inf", "INF", "nan", "NaN", "NAN"];
+    let digits =
+        |digits: &str, base| !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(base));
+    if let Some(name) = unsigned.strip_prefix('.').filter(|it| special.contains(it)) {
+        return !name.is_empty();
+    }
+    if let Some(hex) = unsigned.strip_prefix("0x") {
+        return digits(hex, 16);
+    }
+    if let Some(octal) = unsigned.strip_prefix("0o") {
+        return digits(octal, 8);
+    }
+    // What `f64` reads besides are words: `inf`, `nan`, `infinity`.
+    let starts = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    starts && unsigned.parse::<f64>().is_ok()
 }
 
 impl Value {
@@ -59,85 +133,80 @@ impl Value {
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self {
-            line: spanned.referenced.line(),
-            column: spanned.referenced.column(),
-            value: spanned.value,
-        })
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Bool)
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Whole(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(u64::try_from(value).map_or(Value::Number, Value::Whole))
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
-        Ok(Value::Number)
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
-        Ok(Value::Number)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Number)
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
+    #[test]
+    fn tells_words_from_numbers_as_yaml_does() {
+        let kinds = [
+            ("1", "a number"),
+            ("007", "a number"),
+            ("99999999999999999999999", "a number"),
+            ("-1", "a number"),
+            ("1.5", "a number"),
+            (".5e3", "a number"),
+            ("0x1F", "a number"),
+            ("0o17", "a number"),
+            (".inf", "a number"),
+            ("-.INF", "a number"),
+            (".nan", "a number"),
+            ("true", "a truth value"),
+            ("FALSE", "a truth value"),
+            ("null", "nothing"),
+            ("~", "nothing"),
+            ("2027-06-30", "a text"),
+            ("10.0.0.1", "a text"),
+            ("10.0.0.0/8", "a text"),
+            ("24h", "a text"),
+            ("inf", "a text"),
+            ("infinity", "a text"),
+            ("0x", "a text"),
+            ("1_000", "a text"),
+            ("yes", "a text"),
+            ("'1'", "a text"),
+            ("\"true\"", "a text"),
+            ("!!str 1", "a text"),
+            ("[]", "a list"),
+            ("{}", "a mapping"),
+        ];
+        for (text, kind) in kinds {
+            let read = read(&format!("[{text}]")).unwrap();
+            let Value::List(items) = read.value else {
+                panic!("{text}");
+            };
+            assert_eq!(items[0].value.kind(), kind, "{text}");
         }
-        Ok(Value::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
+    #[test]
+    fn every_node_knows_its_place() {
+        let root = read("a: 1\nb:\n  - c: 'x'\n").unwrap();
+        let Value::Map(members) = root.value else {
+            panic!("no mapping");
+        };
+        let (key, list) = &members[1];
+        assert_eq!((key.line, key.column), (2, 1));
+        let Value::List(items) = &list.value else {
+            panic!("no list");
+        };
+        assert_eq!((items[0].line, items[0].column), (3, 5));
+    }
+
+    #[test]
+    fn refuses_what_could_mean_two_things() {
+        let refused = [
+            ("", "the policy is empty"),
+            ("a: 1\na: 2", "`a` is given twice; it is already on line 1"),
+            ("a: &x {b: 1}\nc: {<<: *x}", "a merge key `<<`"),
+            ("a: 1\n---\nb: 1", "a second document begins here"),
+            ("a: !secret x", "a tag, which a policy has no use for"),
+            ("[a]: 1", "a list as a key"),
+        ];
+        for (text, message) in refused {
+            assert_eq!(read(text).unwrap_err().message, message, "{text}");
         }
-        Ok(Value::Map(map))
+        let broken = read("a: [").unwrap_err().message;
+        assert!(broken.starts_with("not a YAML document: "), "{broken}");
     }
 }
