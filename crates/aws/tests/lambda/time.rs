@@ -1,0 +1,64 @@
+//! The time that Lambda gives an invocation.
+
+use std::time::{Duration, Instant};
+
+use crate::runtime_api::Answer;
+use crate::world::{Delays, World};
+
+fn slow() -> Delays {
+    Delays {
+        slow: Duration::from_secs(8),
+        ..Delays::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_code_of_a_slow_source_leaves_before_lambda_ends_the_invocation() {
+    for response in ["buffered", "streamed"] {
+        let environment = [("HUSHGATE_LAMBDA_RESPONSE", response)];
+        let Some(world) = World::with(&environment, slow()).await else {
+            return;
+        };
+        let event = world.get("/v2/slow").function_url();
+        for time in [Duration::from_secs(3), Duration::from_secs(6)] {
+            let begun = Instant::now();
+            let answer = world.invoke_within(&event, time).await;
+            assert_eq!(
+                (answer.status(), answer.code().as_str()),
+                (504, "source-timeout")
+            );
+            assert!(begun.elapsed() > time * 8 / 10, "{:?}", begun.elapsed());
+        }
+        assert!(world.log().contains("the time that the platform gives"));
+        let next = world.invoke(&world.get("/v2/people").function_url()).await;
+        assert_eq!(next.status(), 200, "{next:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shorter_time_of_the_configuration_counts() {
+    let environment = [("HUSHGATE_REQUEST_TIMEOUT_SECONDS", "1")];
+    let Some(world) = World::with(&environment, slow()).await else {
+        return;
+    };
+    let event = world.get("/v2/slow").function_url();
+    let begun = Instant::now();
+    let answer = world.invoke_within(&event, Duration::from_mins(1)).await;
+    assert_eq!(answer.code(), "source-timeout");
+    assert!(begun.elapsed() < Duration::from_secs(6));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invocation_without_any_time_is_answered_or_ended_and_no_more() {
+    let Some(world) = World::start(&[]).await else {
+        return;
+    };
+    let event = world.get("/v2/people").function_url();
+    let answer = world.invoke(&event).await;
+    assert_eq!(answer.status(), 200);
+    // Lambda would end the process; here it has to be done with it.
+    let answer = world.invoke_within(&event, Duration::ZERO).await;
+    assert!(matches!(answer, Answer::TimedOut), "{answer:?}");
+    let answer = world.invoke(&event).await;
+    assert_eq!(answer.status(), 200, "{answer:?}");
+}

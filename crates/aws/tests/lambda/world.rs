@@ -1,0 +1,331 @@
+//! Everything around one function in Lambda: the Runtime API, an issuer, a source, a policy, secrets.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode};
+use hushgate_cli::sample::{Issuer, LoopbackServer, Request};
+use serde_json::Value;
+
+use crate::events::{Call, get};
+use crate::runtime_api::{Answer, RuntimeApi};
+
+/// What must not be in any log: people, secrets, and the content of events.
+const HIDDEN: &[&str] = &[
+    "ada@acme.example",
+    "Ada Quill",
+    "secret-of-the-tests",
+    "token-of-the-source",
+    "aHVzaGdhdGUtbGFtYmRhLXRlc3Qta2V5LTMyLWJ5dGVz",
+    "session=hidden",
+];
+
+const AUDIENCE: &str = "https://zoom.gw.example";
+const SUBJECT: &str = "112233";
+
+/// What the functions of these tests admit.
+const RULES: &str = "\
+endpoints:
+  - pathTemplate: /v2/people
+    allowedMethods: [GET]
+    allowedQueryParams: [page, status, q, empty]
+    transforms:
+      - !<pseudonymize>
+        jsonPaths: [\"$.people[*].email\"]
+      - !<redact>
+        jsonPaths: [\"$.people[*].name\"]
+  - pathTemplate: /v2/meetings/{meeting}
+    allowedMethods: [GET]
+    pathParameterSchemas:
+      meeting: {pattern: '(?i)(?:[a-z0-9+/=]|%(?:25)?2[bf]|%(?:25)?3d)+'}
+  - pathTemplate: /v2/sized/{bytes}
+    allowedMethods: [GET]
+  - pathTemplate: /v2/slow
+    allowedMethods: [GET]
+  - pathTemplate: /v2/search
+    allowedMethods: [POST]
+    requestBody:
+      required: true
+      content:
+        application/json:
+          type: object
+          properties:
+            text: {type: string}
+";
+
+/// What the source was asked: method, target, body.
+pub(crate) type Seen = Arc<Mutex<Vec<(String, String, Bytes)>>>;
+
+/// How long the source takes for a token and for `/v2/slow`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Delays {
+    pub(crate) token: Duration,
+    pub(crate) slow: Duration,
+}
+
+/// A function in Lambda. Dropping it searches its log for what must not be there.
+pub(crate) struct World {
+    pub(crate) api: RuntimeApi,
+    pub(crate) issuer: Issuer,
+    seen: Seen,
+    tokens: Arc<AtomicUsize>,
+    process: Child,
+    log: PathBuf,
+    _source: LoopbackServer,
+}
+
+/// The program, or nothing, with a message, when it was not built.
+fn program() -> Option<PathBuf> {
+    let Some(folder) = std::env::var_os("HUSHGATE_CLOUD_FUNCTIONS") else {
+        assert!(
+            std::env::var_os("HUSHGATE_REQUIRE_PEERS").is_none(),
+            "HUSHGATE_CLOUD_FUNCTIONS is not set; run `cargo xtask test --cloud`"
+        );
+        // Past the capture of passing tests' output.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: HUSHGATE_CLOUD_FUNCTIONS is not set; `cargo xtask test --cloud` sets it"
+        );
+        return None;
+    };
+    Some(Path::new(&folder).join("aws/zoom"))
+}
+
+fn scratch() -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("lambda-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+impl World {
+    /// Starts it, with further variables; none when the program was not built.
+    pub(crate) async fn start(environment: &[(&str, &str)]) -> Option<Self> {
+        Self::with(environment, Delays::default()).await
+    }
+
+    /// Starts it with a slow source.
+    pub(crate) async fn with(environment: &[(&str, &str)], delays: Delays) -> Option<Self> {
+        let program = program()?;
+        let (seen, tokens) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
+        let source = start_source(delays, seen.clone(), tokens.clone()).await;
+        let issuer = Issuer::start().await.unwrap();
+        let api = RuntimeApi::start().await;
+        let folder = scratch();
+        let log = folder.join("function.log");
+        let output = File::create(&log).unwrap();
+        let policy = format!(
+            "issuers:\n  - issuer: {url}\n    algorithms: [ES256]\nclients:\n  - id: vendor\n    \
+             identity: {{issuer: \"{url}\", subject: \"{SUBJECT}\", audience: \"{AUDIENCE}\"}}\n    \
+             sources: [zoom]\n",
+            url = issuer.url()
+        );
+        let api_address = api.address.to_string();
+        let mut variables = vec![
+            ("AWS_LAMBDA_RUNTIME_API", api_address.as_str()),
+            ("AWS_LAMBDA_FUNCTION_NAME", "zoom"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+            ("AWS_REGION", "eu-central-1"),
+            ("HUSHGATE_ACCESS", policy.as_str()),
+            ("HUSHGATE_RULES", RULES),
+            ("HUSHGATE_DEV_LOOPBACK", "1"),
+            ("HUSHGATE_TARGET_HOST", ""),
+            ("HUSHGATE_TOKEN_ORIGIN", ""),
+            (
+                "PSEUDONYM_KEY",
+                "1:aHVzaGdhdGUtbGFtYmRhLXRlc3Qta2V5LTMyLWJ5dGVz",
+            ),
+            ("CLIENT_ID", "client"),
+            ("CLIENT_SECRET", "secret-of-the-tests"),
+            ("ACCOUNT_ID", "account"),
+        ];
+        let url = source.url();
+        for (name, value) in &mut variables {
+            if matches!(*name, "HUSHGATE_TARGET_HOST" | "HUSHGATE_TOKEN_ORIGIN") {
+                *value = url.as_str();
+            }
+        }
+        let process = Command::new(program)
+            .env_clear()
+            .envs(variables)
+            .envs(environment.iter().copied())
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        Some(Self {
+            api,
+            issuer,
+            seen,
+            tokens,
+            process,
+            log,
+            _source: source,
+        })
+    }
+
+    /// Starts a function that is to end by itself; gives how it ended and what it wrote.
+    pub(crate) async fn end_of(environment: &[(&str, &str)]) -> Option<(ExitStatus, String)> {
+        let mut world = Self::start(environment).await?;
+        let status = world.end().await;
+        Some((status, world.log()))
+    }
+
+    /// Waits until the process has ended by itself.
+    pub(crate) async fn end(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// A good token.
+    pub(crate) fn token(&self) -> String {
+        let lifetime = Duration::from_mins(10);
+        self.issuer.token(SUBJECT, AUDIENCE, lifetime).unwrap()
+    }
+
+    /// `GET` with a good token.
+    pub(crate) fn get(&self, path: &str) -> Call {
+        get(path, &self.token())
+    }
+
+    /// Invokes it with an event and plenty of time.
+    pub(crate) async fn invoke(&self, event: &Value) -> Answer {
+        self.invoke_within(event, Duration::from_mins(2)).await
+    }
+
+    /// Invokes it with an event and this much time.
+    pub(crate) async fn invoke_within(&self, event: &Value, time: Duration) -> Answer {
+        let answer = self.api.invoke(event.to_string().into(), time, None).await;
+        self.check_alive();
+        answer
+    }
+
+    /// Invokes it with bytes that may be no event.
+    pub(crate) async fn invoke_raw(&self, event: &[u8]) -> Answer {
+        let time = Duration::from_secs(30);
+        let answer = self.api.invoke(event.to_vec(), time, None).await;
+        self.check_alive();
+        answer
+    }
+
+    fn check_alive(&self) {
+        assert_eq!(
+            self.api.violations(),
+            Vec::<String>::new(),
+            "{}",
+            self.log()
+        );
+    }
+
+    /// What the source was asked since the last question, without tokens.
+    pub(crate) fn seen(&self) -> Vec<(String, String, Bytes)> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// How many tokens the source gave.
+    pub(crate) fn tokens(&self) -> usize {
+        self.tokens.load(Ordering::SeqCst)
+    }
+
+    /// All it wrote so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Searches the log for these as well.
+    pub(crate) fn check_log(&self, also: &[&str]) {
+        let log = self.log();
+        for hidden in HIDDEN.iter().chain(also) {
+            assert!(!log.contains(hidden), "{hidden} in the log:\n{log}");
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            let _ = writeln!(std::io::stderr(), "{}", self.log());
+        } else {
+            self.check_log(&[]);
+        }
+    }
+}
+
+async fn start_source(delays: Delays, seen: Seen, tokens: Arc<AtomicUsize>) -> LoopbackServer {
+    LoopbackServer::start(move |request: Request| {
+        let path = request.uri().path();
+        if path == "/oauth/token" {
+            wait(delays.token);
+            tokens.fetch_add(1, Ordering::SeqCst);
+            return json(
+                "{\"access_token\":\"token-of-the-source\",\"token_type\":\"bearer\",\"expires_in\":3600}",
+            );
+        }
+        if path == "/v2/slow" {
+            wait(delays.slow);
+        }
+        let target = request.uri().path_and_query().unwrap().to_string();
+        let asked = (request.method().to_string(), target, request.body().clone());
+        seen.lock().unwrap().push(asked);
+        let Some(authorization) = request.headers().get("authorization") else {
+            return status(StatusCode::UNAUTHORIZED);
+        };
+        assert_eq!(authorization, "Bearer token-of-the-source");
+        match path.strip_prefix("/v2/sized/") {
+            // `{"a":"x…"}` of this many bytes.
+            Some(bytes) => {
+                let fill = bytes.parse::<usize>().unwrap() - 8;
+                json(&format!("{{\"a\":\"{}\"}}", "x".repeat(fill)))
+            }
+            None => json(
+                "{\"people\":[{\"id\":7,\"name\":\"Ada Quill\",\"email\":\"ada@acme.example\",\"note\":\"grüße\"}]}",
+            ),
+        }
+    })
+    .await
+    .unwrap()
+}
+
+/// Waits without keeping others from running.
+fn wait(time: Duration) {
+    tokio::task::block_in_place(|| std::thread::sleep(time));
+}
+
+fn json(body: &str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert("content-type", json);
+    response
+}
+
+fn status(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
