@@ -24,8 +24,6 @@ use crate::rest::{Again, Failure, Rest};
 const EMULATOR: &str = "PUBSUB_EMULATOR_HOST";
 /// Messages of one request, which is stored whole or not at all.
 const BATCH: usize = 20;
-/// Most bytes of an attribute's value.
-const LONGEST_VALUE: usize = 1024;
 /// The pause between two looks for messages, at first and at most.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
@@ -73,9 +71,6 @@ impl PubSub {
 
     async fn publish(&self, messages: &[Message]) -> Result<(), QueueError> {
         check_messages(messages)?;
-        for (index, message) in messages.iter().enumerate() {
-            check(message).map_err(|problem| QueueError::Message { index, problem })?;
-        }
         let mut sent = 0;
         for batch in messages.chunks(BATCH) {
             let bodies: Vec<_> = batch.iter().map(written).collect();
@@ -147,17 +142,6 @@ impl PubSub {
             Err(failure) => Err(error(&failure, &self.subscription, CONSUME)),
         }
     }
-}
-
-/// What Pub/Sub asks of a message beside what every queue does.
-fn check(message: &Message) -> Result<(), &'static str> {
-    if message.attributes.values().any(|v| v.len() > LONGEST_VALUE) {
-        return Err("an attribute has more than 1024 bytes");
-    }
-    if message.attributes.keys().any(|n| n.starts_with("goog")) {
-        return Err("an attribute's name begins with `goog`, which Google keeps for itself");
-    }
-    Ok(())
 }
 
 fn written(message: &Message) -> Value {

@@ -12,9 +12,9 @@ use google_cloud_gax::retry_state::RetryState;
 use hushgate_host::config::Environment;
 
 /// The time for one attempt of a call.
-pub(crate) const ATTEMPT: Duration = Duration::from_secs(2);
+pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
 /// The time for a call with all its attempts; shorter than what the gateway waits for a store.
-pub(crate) const CALL: Duration = Duration::from_millis(4500);
+pub(crate) const CALL: Duration = Duration::from_secs(4);
 /// No attempt begins later than this, so that the last one has its time.
 const LAST_BEGIN: Duration = Duration::from_millis(2400);
 /// Attempts of a call.

@@ -9,6 +9,9 @@ use super::PortFuture;
 /// Most bytes of a message, its attributes included; the least that any of the services allows.
 pub const LARGEST_MESSAGE: usize = 256 << 10;
 
+/// Most bytes of an attribute's value; Pub/Sub takes no longer ones.
+pub const LONGEST_ATTRIBUTE: usize = 1024;
+
 /// Most messages of one call of [`Queue::receive`].
 pub const MOST_RECEIVED: usize = 10;
 
@@ -129,7 +132,8 @@ impl QueueError {
 
 /// Takes messages that every service can hold: a body that is not empty, of the characters XML 1.0
 /// has, at most [`LARGEST_MESSAGE`] bytes with the attributes; at most ten attributes, named by letters,
-/// digits, `-` and `_`, with values under the body's rules.
+/// digits, `-` and `_`, with values under the body's rules of at most [`LONGEST_ATTRIBUTE`] bytes. Names
+/// that begin with `goog` are Pub/Sub's own.
 ///
 /// # Errors
 /// [`QueueError::Message`] tells the first that can't be stored.
@@ -156,6 +160,16 @@ fn check_message(message: &Message) -> Result<(), &'static str> {
     }
     if !message.attributes.iter().all(|(n, v)| name(n) && text(v)) {
         return Err("an attribute has a name other than letters, digits, `-` and `_`, or no value");
+    }
+    if message.attributes.keys().any(|n| n.starts_with("goog")) {
+        return Err("an attribute's name begins with `goog`, which Pub/Sub keeps for itself");
+    }
+    if message
+        .attributes
+        .values()
+        .any(|v| v.len() > LONGEST_ATTRIBUTE)
+    {
+        return Err("an attribute's value has more than 1024 bytes");
     }
     let beside = message.attributes.iter();
     let size: usize = beside.map(|(n, v)| n.len() + v.len()).sum();
@@ -188,6 +202,7 @@ mod tests {
         for good in [
             message("{\"a\": \"ü\u{1f511}\"}\n", &[("kind", "invoice")]),
             message(&largest, &[]),
+            message("a", &[("a-goog", &largest[..LONGEST_ATTRIBUTE])]),
         ] {
             assert!(check_messages(&[good]).is_ok());
         }
@@ -201,6 +216,8 @@ mod tests {
             message("a", &[("", "x")]),
             message("a", &[("na me", "x")]),
             message("a", &[("name", "")]),
+            message("a", &[("name", &largest[..=LONGEST_ATTRIBUTE])]),
+            message("a", &[("google", "x")]),
             message("a", &eleven),
             message(&largest, &[("n", "x")]),
         ] {

@@ -21,8 +21,8 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            fresh: Duration::from_secs(30),
-            stale: Duration::from_mins(10),
+            fresh: Duration::from_secs(15),
+            stale: Duration::from_mins(5),
             pause: Duration::from_secs(10),
         }
     }
