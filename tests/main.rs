@@ -16,6 +16,7 @@ mod answers;
 mod call;
 mod causes;
 mod chores;
+mod cloud_run;
 mod command;
 mod connection;
 mod connections_grants;

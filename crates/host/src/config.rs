@@ -190,7 +190,7 @@ impl Config {
             max_response_depth: size("HUSHGATE_MAX_RESPONSE_DEPTH"),
             max_in_flight: size("HUSHGATE_MAX_IN_FLIGHT"),
             caller_idle: Duration::from_secs(number("HUSHGATE_CALLER_IDLE_SECONDS", 60)),
-            drain: Duration::from_secs(number("HUSHGATE_DRAIN_SECONDS", 10)),
+            drain: Duration::from_secs(number("HUSHGATE_DRAIN_SECONDS", 9)),
             lambda_response: match value("HUSHGATE_LAMBDA_RESPONSE") {
                 Some("streamed") => LambdaResponse::Streamed,
                 _ => LambdaResponse::Buffered,

@@ -11,6 +11,7 @@ use hushgate_gateway::refusal::Refusal;
 use hushgate_gateway::reply::Reply;
 use hushgate_gateway::request_id::RequestId;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::assemble::{BuiltIn, assemble};
 use crate::cloud::{Service, Serving};
@@ -95,9 +96,16 @@ impl Prepared {
         self.gateway.warm();
         tracing::info!(address = %self.listener.local_addr()?, source = self.gateway.source(), "ready");
         let gateway = Arc::clone(&self.gateway);
+        let mut told = None;
+        let stop = async {
+            stop.await;
+            told = Some(Instant::now());
+        };
         server::serve(self.listener, self.gateway, self.limits, stop).await?;
+        // One time for requests and exchanges: the host kills the process when it is over.
+        let end = told.unwrap_or_else(Instant::now) + self.limits.drain;
         // An exchange under way may hold the only copy of a new refresh token.
-        let saved = tokio::time::timeout(self.limits.drain, gateway.quiet()).await;
+        let saved = tokio::time::timeout_at(end, gateway.quiet()).await;
         if saved.is_err() {
             tracing::warn!("stopped while a credential was being obtained or saved");
         }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hushgate_gateway::inbound::Inbound;
 use hushgate_gateway::refusal::Refusal;
 use hushgate_gateway::reply::{REQUEST_ID, Reply};
@@ -77,7 +78,7 @@ impl Default for Limits {
             head_time: Duration::from_secs(15),
             body_time: Duration::from_secs(30),
             caller_idle: Duration::from_mins(1),
-            drain: Duration::from_secs(10),
+            drain: Duration::from_secs(9),
         }
     }
 }
@@ -206,12 +207,25 @@ fn connect(
         let (server, watch) = (server.clone(), watching.clone());
         async move {
             let version = request.version();
-            let (head, body) = server.answer(request, peer).await.into_parts();
+            let is_head = *request.method() == Method::HEAD;
+            let (mut head, mut body) = server.answer(request, peer).await.into_parts();
+            if is_head {
+                keep_length(&mut body, &mut head.headers);
+            }
             let body = watch.body(body, version, head.headers.get(REQUEST_ID));
             Ok::<_, Infallible>(Response::from_parts(head, body))
         }
     });
     drive(builder, stream, service, watch, patience, graceful)
+}
+
+/// Leaves of a body what answers a `HEAD` request: its length (RFC 9110 section 9.3.2). In HTTP/2, hyper
+/// would send the rest.
+fn keep_length(body: &mut Bytes, headers: &mut HeaderMap) {
+    if !body.is_empty() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    body.clear();
 }
 
 /// Serves one connection until it ends or its caller has stopped reading.

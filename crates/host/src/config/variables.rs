@@ -221,9 +221,9 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "HUSHGATE_DRAIN_SECONDS",
-        meaning: "How long running requests may take to end after a signal to stop.",
+        meaning: "How long running requests, and exchanges for credentials, may take to end after a signal to stop. Cloud Run and Docker end the process 10 s after the signal.",
         allowed: "a number from 0 to 600",
-        default: Some("10"),
+        default: Some("9"),
         check: |value, _| seconds(value, 0, 600),
     },
     Variable {
