@@ -30,6 +30,7 @@ mod federated;
 mod hostile;
 mod lifecycle;
 mod load;
+mod packages;
 mod pseudonyms;
 mod refusals;
 mod sources;

@@ -7,6 +7,7 @@ pub(crate) mod identifiers;
 pub(crate) mod peer;
 pub(crate) mod person;
 pub(crate) mod raw;
+pub(crate) mod runtime_api;
 pub(crate) mod world;
 
 pub(crate) use world::World;

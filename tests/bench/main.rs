@@ -14,8 +14,11 @@
     reason = "a benchmark stops when something is missing"
 )]
 
+mod cloud;
 mod latency;
 mod process;
+#[path = "../support/runtime_api.rs"]
+mod runtime_api;
 mod throughput;
 
 use std::fmt::Write as _;
@@ -38,6 +41,10 @@ fn main() {
     }
     if wanted("latency") {
         page += &latency::table();
+    }
+    // It needs both clouds' functions, so it is run by its name alone.
+    if only.iter().any(|o| o == "cloud") {
+        page += &cloud::table();
     }
     println!("{page}");
 }

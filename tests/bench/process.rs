@@ -174,7 +174,7 @@ fn memory() -> [u64; 4] {
     })
 }
 
-fn status(pid: u32, field: &str) -> u64 {
+pub(crate) fn status(pid: u32, field: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = text.lines().find(|l| l.starts_with(field)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

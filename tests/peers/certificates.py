@@ -50,7 +50,9 @@ ca_key = ec.generate_private_key(ec.SECP256R1())
 key = ec.generate_private_key(ec.SECP256R1())
 ca = certificate(named("Test CA"), ca_key, named("Test CA"), ca_key,
                  [x509.BasicConstraints(ca=True, path_length=None)])
-address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+address = x509.SubjectAlternativeName(
+    [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+)
 leaf = certificate(named("127.0.0.1"), key, named("Test CA"), ca_key,
                    [address, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])])
 (folder / "ca.pem").write_bytes(pem(ca))

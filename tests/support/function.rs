@@ -82,7 +82,8 @@ impl Function {
             .then(|| Self::launch(in_its_place(&binary(source)), source, environment))
     }
 
-    fn launch(mut command: Command, source: &str, environment: &[(&str, &str)]) -> Self {
+    /// Like [`Function::start`], started by this command.
+    pub(crate) fn launch(mut command: Command, source: &str, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let folder = scratch(source);
         let log = folder.join("function.log");

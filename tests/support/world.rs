@@ -1,5 +1,6 @@
 //! Everything around one function: an issuer, a source, a policy, secrets.
 
+use std::process::Command;
 use std::time::Duration;
 
 use hushgate_cli::examples::Folder;
@@ -57,6 +58,17 @@ impl World {
         world.expect("the function starts")
     }
 
+    /// Source zoom with further variables, whose function this command starts.
+    pub(crate) async fn launched(
+        command: Command,
+        address: &str,
+        further: &[(&str, &str)],
+    ) -> Self {
+        let start = |all: &[(&str, &str)]| Some(Function::launch(command, "zoom", all));
+        let world = Self::launch("zoom", address, further, start).await;
+        world.expect("the function starts")
+    }
+
     /// Source zoom, which the function looks for under its own name in this hosts file; tokens come
     /// from `address`. None where the system does not let a function have a hosts file of its own.
     pub(crate) async fn with_hosts(
@@ -77,17 +89,11 @@ impl World {
         start: impl FnOnce(&[(&str, &str)]) -> Option<Function>,
     ) -> Option<Self> {
         let issuer = Issuer::start().await.expect("the issuer");
-        let policy = policy(&issuer.url(), &format!("[{id}]"));
-        let token_origin = format!("http://{address}");
-        let secrets = secrets(id);
-        let mut all = vec![
-            ("HUSHGATE_ACCESS", policy.as_str()),
-            ("HUSHGATE_DEV_LOOPBACK", "1"),
-            ("HUSHGATE_TARGET_HOST", address),
-            ("HUSHGATE_TOKEN_ORIGIN", token_origin.as_str()),
-            ("PSEUDONYM_KEY", KEY),
-        ];
-        all.extend(secrets.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        let usual = variables(id, &issuer.url(), address);
+        let mut all: Vec<_> = usual
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
         all.retain(|(name, _)| !environment.iter().any(|(other, _)| other == name));
         all.extend(
             environment
@@ -130,6 +136,20 @@ impl World {
             .request(method, format!("{}{target}", self.function.url()))
             .bearer_auth(self.token())
     }
+}
+
+/// What a function of this source needs to know: the policy, the source at `address`, its secrets.
+pub(crate) fn variables(id: &str, issuer: &str, address: &str) -> Vec<(String, String)> {
+    let mut all = secrets(id);
+    let more = [
+        ("HUSHGATE_ACCESS", policy(issuer, &format!("[{id}]"))),
+        ("HUSHGATE_DEV_LOOPBACK", "1".to_owned()),
+        ("HUSHGATE_TARGET_HOST", address.to_owned()),
+        ("HUSHGATE_TOKEN_ORIGIN", format!("http://{address}")),
+        ("PSEUDONYM_KEY", KEY.to_owned()),
+    ];
+    all.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    all
 }
 
 /// The credential of a source, as a person would store it.

@@ -19,7 +19,8 @@ pub(crate) fn tools() -> PathBuf {
 
 /// Where cargo puts what it builds.
 pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
+    let given = std::env::var_os("CARGO_TARGET_DIR");
+    root().join(given.unwrap_or_else(|| "target".into()))
 }
 
 /// The cargo that runs this chore.

@@ -20,7 +20,8 @@ use clap::Args;
 use self::bill::{Bill, Facts};
 use self::elf::Program;
 use self::image::{Base, Label};
-use self::target::{Arch, Cloud, Profile, Toolchain};
+pub(crate) use self::target::Cloud;
+use self::target::{Arch, Profile, Toolchain};
 use crate::chore::{root, say};
 use crate::generate;
 
@@ -58,13 +59,43 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             options.arch.name()
         );
     }
+    make(&sources, options)?;
+    Ok(())
+}
+
+/// Packages one source's function for tests into `out`, and gives the program that is in the package.
+///
+/// The next call overwrites the program.
+pub(crate) fn for_tests(source: &str, cloud: Cloud, out: &Path) -> anyhow::Result<PathBuf> {
+    let options = Options {
+        sources: vec![source.to_owned()],
+        all: false,
+        cloud,
+        arch: Arch::host(),
+        profile: Profile::Dev,
+        out: out.to_path_buf(),
+    };
+    Ok(make(&options.sources, &options)?.join(source))
+}
+
+/// Builds one source's function as it is shipped, and gives the program.
+///
+/// The next call overwrites it.
+pub(crate) fn program(source: &str, cloud: Cloud) -> anyhow::Result<PathBuf> {
+    let toolchain = Toolchain::find(Arch::host())?;
+    let built = build::functions(&[source.to_owned()], cloud, Profile::Dist, &toolchain)?;
+    Ok(built.join(source))
+}
+
+/// Builds and packs these sources' functions; gives the folder of the programs.
+fn make(sources: &[String], options: &Options) -> anyhow::Result<PathBuf> {
     let toolchain = Toolchain::find(options.arch)?;
     let out = root().join(&options.out);
     std::fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
-    let built = build::functions(&sources, options.cloud, options.profile, &toolchain)?;
+    let built = build::functions(sources, options.cloud, options.profile, &toolchain)?;
     let facts = Facts::read(options.arch.triple())?;
     let mut rows = vec![["package", "function", "packed", "crates", "sha-256"].map(str::to_owned)];
-    for source in &sources {
+    for source in sources {
         let packing = Packing {
             source,
             options,
@@ -78,7 +109,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     checksums(&out)?;
     say(&table(&rows));
     say(&format!("in {}, with SHA256SUMS", out.display()));
-    Ok(())
+    Ok(built)
 }
 
 /// The sources that are asked for; every one that is unknown is named.

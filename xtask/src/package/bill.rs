@@ -172,7 +172,8 @@ impl Facts {
     /// Asks cargo, and reads `Cargo.lock`.
     pub(crate) fn read(triple: &str) -> anyhow::Result<Self> {
         let output = cargo()
-            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            // It covers all crates here, also clients of another cloud that were not downloaded yet.
+            .args(["metadata", "--format-version", "1", "--locked"])
             .args(["--filter-platform", triple])
             .output()
             .context("can't start cargo metadata")?;

@@ -2,12 +2,16 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::num::NonZeroU64;
 
 use anyhow::Context;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use sha2::{Digest as _, Sha256};
 use zopfli::Format;
+
+/// How often the encoder improves its choices; more than these save less than a thousandth.
+const ROUNDS: NonZeroU64 = NonZeroU64::new(5).unwrap();
 
 /// How hard to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +26,10 @@ pub(crate) enum Effort {
 pub(crate) fn deflate(bytes: &[u8], effort: Effort) -> anyhow::Result<Vec<u8>> {
     if effort == Effort::Best {
         let mut packed = Vec::new();
-        let options = zopfli::Options::default();
+        let options = zopfli::Options {
+            iteration_count: ROUNDS,
+            ..zopfli::Options::default()
+        };
         zopfli::compress(options, Format::Deflate, bytes, &mut packed)?;
         return Ok(packed);
     }

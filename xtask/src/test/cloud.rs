@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::chore::{cargo, root, step};
+use crate::chore::{cargo, step, target};
+use crate::package::{self, Cloud};
 use crate::prerequisites;
 
 /// Leaves the clouds' crates out of a command over the workspace.
@@ -13,8 +14,8 @@ pub(super) const EXCLUDED: [&str; 4] = ["--exclude", "hushgate-aws", "--exclude"
 /// The clouds' crates.
 const CRATES: [&str; 4] = ["--package", "hushgate-aws", "--package", "hushgate-gcp"];
 
-/// The clouds by the features of the functions.
-const CLOUDS: &[&str] = &["aws", "gcp"];
+/// What a function is built for.
+const BUILDS: [Cloud; 3] = [Cloud::Aws, Cloud::Gcp, Cloud::None];
 
 /// The function that black-box tests start as a cloud does.
 const FUNCTION: &str = "zoom";
@@ -23,7 +24,7 @@ const FUNCTION: &str = "zoom";
 pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     let peers = prerequisites::install()?;
     let emulators = prerequisites::install_emulators()?;
-    let functions = build_functions()?;
+    let built = build_functions()?;
     let mut test = cargo();
     test.arg("test").args(CRATES);
     if let Some(filter) = filter {
@@ -32,10 +33,17 @@ pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     test.env("HUSHGATE_PEERS", &peers.node)
         .env("HUSHGATE_PYTHON", &peers.python)
         .env("HUSHGATE_CLOUD_PYTHON", &emulators)
-        .env("HUSHGATE_CLOUD_FUNCTIONS", &functions)
+        .env("HUSHGATE_CLOUD_FUNCTIONS", &built.functions)
         .env("HUSHGATE_REQUIRE_PEERS", "1")
         .env_remove("BLESS");
-    step("tests of the clouds", &mut test)
+    step("tests of the clouds", &mut test)?;
+    let mut test = cargo();
+    test.args(["test", "--package", "hushgate-tests", "--", "packages::"]);
+    test.env("HUSHGATE_PYTHON", &peers.python)
+        .env("HUSHGATE_PACKAGES", &built.packages)
+        .env("HUSHGATE_REQUIRE_PEERS", "1")
+        .env_remove("BLESS");
+    step("packages, started as their platforms would", &mut test)
 }
 
 /// Lints what `lint` over the workspace leaves out, and its documentation.
@@ -50,22 +58,28 @@ pub(super) fn lint() -> anyhow::Result<()> {
     step("documentation of the clouds", &mut doc)
 }
 
-/// A debug build of one function per cloud, as `<folder>/<cloud>/<function>`: one program has the
-/// client of one cloud, so they can't lie in the same place.
-fn build_functions() -> anyhow::Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), |given| root().join(given));
-    let folder = target.join("clouds");
-    for cloud in CLOUDS {
-        let mut build = cargo();
-        build.args(["build", "--package", "hushgate-functions"]);
-        build.args(["--bin", FUNCTION, "--features", cloud]);
-        step(&format!("build the function for {cloud}"), &mut build)?;
-        let place = folder.join(cloud);
+/// A debug build of one function per cloud, as `<functions>/<cloud>/<function>`: one program has the
+/// client of one cloud, so they can't lie in the same place. Each is packaged too.
+fn build_functions() -> anyhow::Result<Built> {
+    let built = Built {
+        functions: target().join("clouds"),
+        packages: target().join("packages-for-tests"),
+    };
+    if built.packages.exists() {
+        std::fs::remove_dir_all(&built.packages)?;
+    }
+    for cloud in BUILDS {
+        let program = package::for_tests(FUNCTION, cloud, &built.packages)?;
+        let place = built.functions.join(cloud.name());
         std::fs::create_dir_all(&place)?;
-        let program = target.join("debug").join(FUNCTION);
         std::fs::copy(&program, place.join(FUNCTION))
             .with_context(|| format!("copy {}", program.display()))?;
     }
-    Ok(folder)
+    Ok(built)
+}
+
+/// Where the functions under test are.
+struct Built {
+    functions: PathBuf,
+    packages: PathBuf,
 }
