@@ -96,6 +96,72 @@ async fn reserved_headers_are_not_forwarded_even_where_rules_list_them() {
     assert!(seen.header("user-agent").unwrap().starts_with("hushgate/"));
 }
 
+/// What platforms tell their functions in headers, and what callers sign with.
+const OF_PLATFORMS: &[(&str, &str)] = &[
+    ("x-serverless-authorization", "Bearer of.the.caller"),
+    ("x-amz-date", "20270115T080000Z"),
+    ("x-amz-content-sha256", "of-the-caller"),
+    ("x-amz-security-token", "of-the-caller"),
+    ("x-amz-cf-id", "of-the-caller"),
+    ("x-amzn-trace-id", "Root=of-the-caller"),
+    ("x-amzn-request-context", r#"{"a":"of-the-caller"}"#),
+    ("x-amzn-lambda-context", r#"{"a":"of-the-caller"}"#),
+    ("x-amzn-oidc-identity", "of-the-caller"),
+    ("x-goog-iap-jwt-assertion", "of.the.caller"),
+    ("x-goog-authenticated-user-email", "of-the-caller"),
+    ("x-goog-api-key", "of-the-caller"),
+    ("x-goog-user-project", "of-the-caller"),
+    ("x-goog-encode-response-if-executable", "base64"),
+    ("x-cloud-trace-context", "of-the-caller/1;o=1"),
+];
+
+#[tokio::test]
+async fn what_is_between_a_caller_and_a_platform_is_not_the_source_s() {
+    let names: Vec<&str> = OF_PLATFORMS.iter().map(|(name, _)| *name).collect();
+    // As rules list them, and in other letters.
+    for listed in [
+        "x-other".to_owned(),
+        names.join(", "),
+        names.join(", ").to_uppercase(),
+    ] {
+        let upstream = source().await;
+        let bench = Bench {
+            listed: Some(listed.clone().leak()),
+            ..Bench::default()
+        };
+        let gateway = bench.before(&upstream);
+        let mut request = get("/v1/users").header("x-plain", "a");
+        for (name, value) in OF_PLATFORMS {
+            request = request.header(name, value);
+        }
+        let reply = request.to(&gateway).await;
+        assert_eq!(reply.status(), StatusCode::OK, "{}", text_of(&reply));
+        // Where the platform takes `Authorization`, the caller's own token is in the other header.
+        let token = get("/v1/users").bearer();
+        let reply = get("/v1/users")
+            .without("authorization")
+            .header("x-serverless-authorization", &token)
+            .header("x-plain", "a")
+            .to(&gateway)
+            .await;
+        assert_eq!(reply.status(), StatusCode::OK, "{}", text_of(&reply));
+        let seen = upstream.seen();
+        assert_eq!(seen.len(), 2);
+        for seen in seen {
+            assert_eq!(seen.header("x-plain"), Some("a"), "the control");
+            for (name, value) in &seen.headers {
+                let ours = OF_PLATFORMS
+                    .iter()
+                    .any(|(n, _)| name.eq_ignore_ascii_case(n));
+                assert!(!ours, "{name} was forwarded ({listed})");
+                for hidden in ["of-the-caller", "of.the.caller", "Root=", &token] {
+                    assert!(!value.contains(hidden), "{name}: {value}");
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_listed_accept_header_replaces_the_usual_one() {
     let seen = forwarded(get("/v1/users").header("accept", "application/vnd.sample+json")).await;

@@ -143,6 +143,11 @@ impl Request {
         self
     }
 
+    /// The value of its `Authorization`.
+    pub(crate) fn bearer(&self) -> String {
+        self.headers["authorization"].to_str().unwrap().to_owned()
+    }
+
     pub(crate) fn token(self, token: &str) -> Self {
         self.without("authorization")
             .header("authorization", &format!("Bearer {token}"))

@@ -1,7 +1,7 @@
 //! Request headers that rules have no say in.
 
 /// Request headers that are never the caller's to set, whatever rules list: they frame the message,
-/// route it, carry credentials, or steer a gateway. In any case of letters.
+/// route it, carry credentials, steer a gateway, or are what a cloud's platform says to its functions. In any case of letters.
 pub fn is_reserved_header(name: &str) -> bool {
     const RESERVED: [&str; 20] = [
         "authorization",
@@ -25,14 +25,15 @@ pub fn is_reserved_header(name: &str) -> bool {
         "x-serverless-authorization",
         "user-agent",
     ];
-    const PREFIXES: [&str; 8] = [
+    const PREFIXES: [&str; 9] = [
         "x-hushgate-",
         "x-psoxy-",
         "x-forwarded-",
         "proxy-",
         "x-amz-",
         "x-amzn-",
-        "x-goog-iap-",
+        "x-goog-",
+        "x-cloud-trace-",
         "x-http-method",
     ];
     let begins = |prefix: &&str| {
