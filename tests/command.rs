@@ -310,6 +310,85 @@ fn the_configuration_is_listed_and_checked() {
     );
 }
 
+/// What `config --check` says about the words of an operator: exit code and problems.
+fn checked(environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let output = hushgate(&["config", "--check"], environment, "", &scratch("config"));
+    (output.status.code(), texts(&output).0)
+}
+
+#[test]
+fn callers_of_a_platform_are_checked_before_a_function_starts() {
+    const AWS: &str = "clients:\n  - id: reports\n    identity: {aws_iam: {role: 'arn:aws:iam::111122223333:role/reporting'}}\n    sources: [zoom]\n";
+    const GOOGLE: &str = "clients:\n  - id: reports\n    identity: {cloud_run: {subject: '1048576', audience: https://zoom.run.example}}\n    sources: [zoom]\n";
+    let aws_said = format!("{AWS}aws_iam: {{direct_invoke: refused}}\n");
+    let google_said = format!("{GOOGLE}cloud_run: {{unauthenticated: refused}}\n");
+    let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    let run = ("K_SERVICE", "zoom");
+    let on = |word| ("HUSHGATE_PLATFORM_CALLERS", word);
+    let access = |policy| ("HUSHGATE_ACCESS", policy);
+    for environment in [
+        vec![access(aws_said.as_str()), lambda, on("aws-iam")],
+        vec![access(&google_said), run, on("cloud-run")],
+    ] {
+        let (code, out) = checked(&environment);
+        assert_eq!(code, Some(0), "{environment:?}: {out}");
+    }
+    // The switch, where that platform is not; the policy, without the switch or with that of another
+    // platform; the policy, without the operator's word.
+    for (environment, says) in [
+        (
+            vec![on("aws-iam")],
+            "HUSHGATE_PLATFORM_CALLERS: this host is not that platform (AWS_LAMBDA_RUNTIME_API is not set)",
+        ),
+        (vec![on("cloud-run"), lambda], "K_SERVICE is not set"),
+        (vec![on("google"), run], "allowed: `aws-iam`"),
+        (
+            vec![access(&aws_said), lambda],
+            "HUSHGATE_ACCESS: inline:3:25: clients[0].identity.aws_iam: is taken only with HUSHGATE_PLATFORM_CALLERS=aws-iam, which is not set",
+        ),
+        (
+            vec![access(&google_said), lambda, on("aws-iam")],
+            "clients[0].identity.cloud_run: is taken only with HUSHGATE_PLATFORM_CALLERS=cloud-run, which is `aws-iam`",
+        ),
+        (
+            vec![access(AWS), lambda, on("aws-iam")],
+            "aws_iam: {direct_invoke: refused}",
+        ),
+        (
+            vec![access(GOOGLE), run, on("cloud-run")],
+            "cloud_run: {unauthenticated: refused}",
+        ),
+    ] {
+        let (code, out) = checked(&environment);
+        assert_eq!(code, Some(1), "{environment:?}: {out}");
+        assert!(out.contains(says), "{environment:?}: {out}");
+    }
+    let folder = scratch("config");
+    std::fs::write(
+        folder.join("policy.yaml"),
+        "clients: [{id: a, identity: {}}]\n",
+    )
+    .expect("a file");
+    let in_file = [("HUSHGATE_ACCESS", "policy.yaml")];
+    let output = hushgate(&["config", "--check"], &in_file, "", &folder);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        texts(&output).0.contains("HUSHGATE_ACCESS: policy.yaml:1:"),
+        "{output:?}"
+    );
+    let (code, out) = checked(&[access("no-such.yaml")]);
+    assert!(
+        code == Some(1) && out.contains("HUSHGATE_ACCESS: the file can't be read"),
+        "{out}"
+    );
+    let in_store = [("HUSHGATE_ACCESS", "store:POLICY")];
+    let output = hushgate(&["config", "--check"], &in_store, "", &folder);
+    assert!(
+        output.status.success() && texts(&output).1.contains("reads it when it starts"),
+        "{output:?}"
+    );
+}
+
 #[test]
 fn the_demonstration_shows_one_answer_and_two_refusals() {
     // One of each way to a source's access token that a demonstration has to imitate.

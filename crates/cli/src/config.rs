@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use hushgate_host::config::{Config, process_environment, table};
+use hushgate_host::check_policy;
+use hushgate_host::config::{Config, DocumentAt, process_environment, table};
 
 use crate::print;
 
@@ -11,7 +12,8 @@ use crate::print;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  HUSHGATE_ACCESS=policy.yaml hushgate config --check")]
 pub struct Options {
-    /// Check the variables this command was started with; every problem is named
+    /// Check the variables this command was started with, and an access policy in a file or inline;
+    /// every problem is named
     #[arg(long)]
     check: bool,
 }
@@ -25,13 +27,33 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         print::bytes(table().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Err(problems) = Config::read(&process_environment()) else {
-        print::line("the configuration is valid");
-        return Ok(ExitCode::SUCCESS);
+    let config = match check() {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in &problems {
+                print::line(&format!("error: {problem}"));
+            }
+            print::note("`hushgate config` lists every variable and what it may be");
+            return Ok(ExitCode::from(1));
+        }
     };
-    for problem in &problems {
-        print::line(&format!("error: {problem}"));
+    print::line("the configuration is valid");
+    for (variable, at) in [
+        ("HUSHGATE_ACCESS", &config.access),
+        ("HUSHGATE_RULES", &config.rules),
+    ] {
+        if matches!(at, Some(DocumentAt::Store(_) | DocumentAt::Object(_))) {
+            print::note(&format!(
+                "{variable} lies in a store or bucket; a function reads it when it starts"
+            ));
+        }
     }
-    print::note("`hushgate config` lists every variable and what it may be");
-    Ok(ExitCode::from(1))
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check() -> Result<Config, Vec<String>> {
+    let config = Config::read(&process_environment())
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    check_policy(&config)?;
+    Ok(config)
 }

@@ -14,7 +14,7 @@ use hushgate_rules::endpoint::RuleSet;
 use hushgate_rules::language::LoadOptions;
 
 use crate::cloud::Clouds;
-use crate::config::{Config, Environment};
+use crate::config::{Config, DocumentAt, Environment};
 use crate::connection::{RECORD, Record};
 use crate::document::Reader;
 use crate::store::ConnectionView;
@@ -127,16 +127,38 @@ fn keep<T>(result: Result<T, Vec<String>>, problems: &mut Vec<String>) -> Option
 }
 
 async fn policy(config: &Config, reader: Reader<'_>) -> Result<Policy, Vec<String>> {
-    let wrong = |problem: String| vec![format!("HUSHGATE_ACCESS: {problem}")];
     let Some(at) = &config.access else {
         return Ok(Policy::default());
     };
-    let (text, name) = reader.read(at, false).await.map_err(wrong)?;
+    let read = reader.read(at, false).await;
+    let (text, name) = read.map_err(|problem| wrong_policy(&problem))?;
+    read_policy(&text, &name, config)
+}
+
+/// Checks the access policy as a start does, if it is in a file or inline; one that lies in a store or
+/// bucket is not fetched.
+///
+/// # Errors
+/// Every problem of it, as text for the operator.
+pub fn check_policy(config: &Config) -> Result<(), Vec<String>> {
+    let Some(DocumentAt::Text(given)) = &config.access else {
+        return Ok(());
+    };
+    let text = given.read_plain();
+    let text = text.map_err(|problem| wrong_policy(&problem.to_string()))?;
+    read_policy(&text, given.name(), config).map(drop)
+}
+
+fn read_policy(text: &str, name: &str, config: &Config) -> Result<Policy, Vec<String>> {
     let options = PolicyOptions {
         dev_loopback: config.dev_loopback,
         platform: config.platform_callers,
     };
-    Policy::read(&text, &name, options).map_err(|e| wrong(e.to_string()))
+    Policy::read(text, name, options).map_err(|e| wrong_policy(&e.to_string()))
+}
+
+fn wrong_policy(problem: &str) -> Vec<String> {
+    vec![format!("HUSHGATE_ACCESS: {problem}")]
 }
 
 /// The rules that replace the built-in ones, with their name; none: the built-in ones count.

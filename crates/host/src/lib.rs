@@ -16,7 +16,7 @@ pub mod server;
 pub mod sigv4;
 pub mod store;
 
-pub use assemble::{BuiltIn, assemble, host_of, tls_floor};
+pub use assemble::{BuiltIn, assemble, check_policy, host_of, tls_floor};
 pub use mimalloc::MiMalloc;
 pub use run::{Prepared, prepare, run, run_with};
 

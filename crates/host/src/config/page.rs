@@ -43,7 +43,8 @@ const HEAD: &str = "\
 
 A function is configured by environment variables only. All are checked when it starts: a wrong one stops it with a message that
 names the variable and what is allowed, and all problems are told at once. A name that looks like a slip
-(`HUSHGATE_RULE`) is a problem too. `hushgate config` prints this table; `hushgate config --check` checks the variables it is started with.
+(`HUSHGATE_RULE`) is a problem too. `hushgate config` prints this table; `hushgate config --check` checks
+the variables it is started with, and an access policy that is in a file or inline.
 
 This page is written by `BLESS=1 cargo test -p hushgate-host`.
 
