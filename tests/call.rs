@@ -14,6 +14,7 @@ mod hostile;
 mod identities;
 mod page;
 mod servers;
+mod terminal;
 mod wrong_use;
 
 const USERS: &str = "/v2/users?status=active&page_size=30";

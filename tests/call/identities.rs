@@ -1,7 +1,9 @@
 //! Who the command calls as: Google's tokens and AWS's signatures.
 
+use std::time::Duration;
+
 use super::servers::{key_file, last, metadata_server, recording, token_endpoint};
-use super::{SECRET_KEY, USERS, call, token_file};
+use super::{SECRET_KEY, USERS, call, kept, token_file};
 use crate::support::World;
 use crate::support::world::AUDIENCE;
 
@@ -128,4 +130,74 @@ async fn signed_calls_carry_the_signature_and_never_the_secret() {
         .map(|(_, value)| value.as_str())
         .collect();
     assert!(!all.concat().contains(SECRET_KEY));
+}
+
+#[tokio::test]
+async fn a_workload_token_goes_beside_a_signature_and_the_function_takes_it() {
+    let world = World::start().await;
+    let (url, file) = (world.function.url(), token_file(&world));
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_REGION", "eu-west-1"),
+    ];
+    let both = ["--aws-iam", "--token-file", &file];
+    let ran = call(&[&[url.as_str(), USERS], &both[..]].concat(), &keys, "").await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = call(
+        &[&[url.as_str(), "--health"], &both[..]].concat(),
+        &keys,
+        "",
+    )
+    .await;
+    assert!(
+        ran.code == Some(0) && ran.out.contains("vendor-test"),
+        "{ran:?}"
+    );
+
+    let (server, seen) = recording().await;
+    let place = server.url();
+    let command = format!("cat '{file}'");
+    for token in [["--token-file", &file], ["--token-command", &command]] {
+        let arguments = [&[place.as_str(), "/x", "--aws-iam"], &token[..]].concat();
+        call(&arguments, &keys, "").await;
+        let request = last(&seen);
+        let signature = request.header("authorization");
+        assert!(signature.starts_with("AWS4-HMAC-SHA256 "), "{signature}");
+        let kept = std::fs::read_to_string(&file).expect("the token");
+        let token = request.header("x-serverless-authorization");
+        assert_eq!(token, format!("Bearer {}", kept.trim()));
+    }
+    // The variable stands for no option, not beside one.
+    let variable = [&keys[..], &[("HUSHGATE_CALL_TOKEN", "opaque-secret")]].concat();
+    call(&[&place, "/x", "--aws-iam"], &variable, "").await;
+    assert_eq!(last(&seen).header("x-serverless-authorization"), "");
+}
+
+#[tokio::test]
+async fn a_function_that_does_not_take_an_identity_is_told_what_was_sent() {
+    let world = World::start().await;
+    let url = world.function.url();
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_REGION", "eu-west-1"),
+    ];
+    let ran = call(&[&url, USERS, "--aws-iam"], &keys, "").await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.error.contains("token-missing: "), "{ran:?}");
+    let strange = world
+        .issuer
+        .token("somebody", AUDIENCE, Duration::from_mins(5));
+    let strange = kept(&strange.expect("a token"));
+    let both = [url.as_str(), USERS, "--aws-iam", "--token-file", &strange];
+    let ran = call(&both, &keys, "").await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for says in [
+        "token-invalid: ",
+        "signed with access key AKIDEXAMPLE for lambda in eu-west-1",
+        "subject is `somebody`",
+    ] {
+        assert!(ran.error.contains(says), "{says}: {ran:?}");
+    }
 }

@@ -78,6 +78,37 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
             "cannot be used with",
         ),
         (
+            vec![u, "/x", "--aws-iam", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "/x", "--aws-iam", "--google"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "/x", "--aws-iam", "--google-key", missing],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "/x", "--profile", "p", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "/x", "--region", "r", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
+        (vec![u, "/x", "--profile", "p"], 2, "--aws-iam"),
+        (
+            vec![u, "/x", "--region", "r", "--token-file", &empty],
+            2,
+            "--aws-iam",
+        ),
+        (
             vec![u, "/x", "--audience", "a", "--anonymous"],
             2,
             "required",

@@ -30,9 +30,12 @@ pub fn failure(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
 }
 
-/// Whether results go to a terminal that wants colours (<https://no-color.org>).
+/// Whether results go to a terminal that wants colours (<https://no-color.org>: an empty `NO_COLOR` is
+/// none).
 pub fn color() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !unwanted && !dumb
 }
 
 /// The terminal's width in characters, as the shell says, or 120.

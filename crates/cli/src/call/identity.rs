@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use clap::Args;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, Request};
+use http::{HeaderName, HeaderValue, Request};
 use hushgate_host::sigv4::{self, AccessKey, KeyUnusable, Scope};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
@@ -48,14 +48,25 @@ pub(super) struct IdentityOptions {
     /// Whom the Google identity token is for [default: the function's origin]
     #[arg(long, value_name = "AUDIENCE", requires = "platform")]
     audience: Option<String>,
-    /// Sign with the AWS access key of the environment or profile (Function URL with IAM)
-    #[arg(long, group = "workload")]
+    /// Sign with the AWS access key of the environment or profile (Function URL with IAM); a workload
+    /// token goes beside it as X-Serverless-Authorization
+    #[arg(long, conflicts_with = "anonymous")]
     aws_iam: bool,
     /// The profile in ~/.aws/credentials
-    #[arg(long, value_name = "NAME", requires = "aws_iam")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "aws_iam",
+        conflicts_with = "anonymous"
+    )]
     profile: Option<String>,
     /// The AWS region to sign for [default: from the URL, or `AWS_REGION`]
-    #[arg(long, value_name = "REGION", requires = "aws_iam")]
+    #[arg(
+        long,
+        value_name = "REGION",
+        requires = "aws_iam",
+        conflicts_with = "anonymous"
+    )]
     region: Option<String>,
     /// Send no identity
     #[arg(long, group = "workload")]
@@ -71,7 +82,8 @@ enum Workload {
 
 enum Plan {
     Anonymous,
-    Aws(AccessKey, Scope),
+    /// A signature, and a token beside it.
+    Aws(AccessKey, Scope, Option<Workload>),
     /// At least one of the two.
     Tokens(Option<Workload>, Option<(Google, String)>),
 }
@@ -118,16 +130,16 @@ impl Identity {
         if options.anonymous {
             return Ok(Plan::Anonymous);
         }
-        if options.aws_iam {
-            let key = aws::access_key(options.profile.as_deref(), &variable)?;
-            let scope = aws::scope(target, options.region.as_deref(), &variable)?;
-            return Ok(Plan::Aws(key, scope));
-        }
         let workload = match (&options.token_file, &options.token_command) {
             (Some(file), _) => Some(Workload::File(file.clone())),
             (_, Some(command)) => Some(Workload::Command(command.clone())),
             _ => None,
         };
+        if options.aws_iam {
+            let key = aws::access_key(options.profile.as_deref(), &variable)?;
+            let scope = aws::scope(target, options.region.as_deref(), &variable)?;
+            return Ok(Plan::Aws(key, scope, workload));
+        }
         let google = match &options.google_key {
             Some(file) => Some(Google::Key(file.clone())),
             None => options.google.then_some(Google::Metadata),
@@ -168,67 +180,86 @@ impl Identity {
     /// # Errors
     /// When no token can be had.
     pub(super) async fn apply(&self, request: &mut Request<Bytes>) -> Result<(), Failure> {
-        let (workload, google) = match &self.plan {
-            Plan::Anonymous => return Ok(()),
-            Plan::Aws(key, scope) => {
-                return sigv4::sign(request, key, scope, now()).map_err(unusable);
+        match &self.plan {
+            Plan::Anonymous => {}
+            Plan::Aws(key, scope, workload) => {
+                if let Some(workload) = workload {
+                    let token = self.workload(workload).await?;
+                    request.headers_mut().insert(SERVERLESS, token);
+                }
+                sigv4::sign(request, key, scope, now()).map_err(unusable)?;
             }
-            Plan::Tokens(workload, google) => (workload, google),
-        };
-        let mut kept = self.kept.lock().await;
-        if let Some(workload) = workload {
-            if ends_soon(kept.workload.as_ref()) {
-                kept.workload = Some(workload.token().await?);
-            }
-            let late = kept
-                .workload
-                .as_ref()
-                .and_then(|t| t.claims()?.out_of_time(now()));
-            if let Some(late) = late.filter(|_| !kept.told) {
-                kept.told = true;
-                print::note(&format!("note: {late}"));
-            }
-            if let Some(token) = &kept.workload {
-                request.headers_mut().insert(AUTHORIZATION, token.header()?);
-            }
-        }
-        if let Some((google, audience)) = google {
-            if ends_soon(kept.google.as_ref()) {
-                kept.google = Some(google.token(audience).await?);
-            }
-            let name = if workload.is_some() {
-                SERVERLESS
-            } else {
-                AUTHORIZATION
-            };
-            if let Some(token) = &kept.google {
-                request.headers_mut().insert(name, token.header()?);
+            Plan::Tokens(workload, google) => {
+                if let Some(workload) = workload {
+                    let token = self.workload(workload).await?;
+                    request.headers_mut().insert(AUTHORIZATION, token);
+                }
+                if let Some((google, audience)) = google {
+                    let name = match workload {
+                        Some(_) => SERVERLESS,
+                        None => AUTHORIZATION,
+                    };
+                    let token = self.google(google, audience).await?;
+                    request.headers_mut().insert(name, token);
+                }
             }
         }
         Ok(())
     }
 
+    /// The workload token, a new one if the last one ends soon; says once that it is out of time.
+    async fn workload(&self, from: &Workload) -> Result<HeaderValue, Failure> {
+        let mut kept = self.kept.lock().await;
+        if ends_soon(kept.workload.as_ref()) {
+            kept.workload = None;
+        }
+        let token = match kept.workload.take() {
+            Some(token) => token,
+            None => from.token().await?,
+        };
+        let late = token.claims().and_then(|claims| claims.out_of_time(now()));
+        if let Some(late) = late.filter(|_| !kept.told) {
+            kept.told = true;
+            print::note(&format!("note: {late}"));
+        }
+        kept.workload.insert(token).header()
+    }
+
+    async fn google(&self, from: &Google, audience: &str) -> Result<HeaderValue, Failure> {
+        let mut kept = self.kept.lock().await;
+        if ends_soon(kept.google.as_ref()) {
+            kept.google = None;
+        }
+        let token = match kept.google.take() {
+            Some(token) => token,
+            None => from.token(audience).await?,
+        };
+        kept.google.insert(token).header()
+    }
+
     /// What the token that was sent says of itself, for a caller whom the function refused.
     pub(super) async fn facts(&self) -> Vec<String> {
-        if let Plan::Aws(key, scope) = &self.plan {
-            return vec![format!(
+        let mut facts = Vec::new();
+        if let Plan::Aws(key, scope, _) = &self.plan {
+            facts.push(format!(
                 "signed with access key {} for {} in {}",
                 super::clean::line(&key.id),
                 scope.service,
                 scope.region
-            )];
+            ));
         }
         let kept = self.kept.lock().await;
         let Some(token) = kept.workload.as_ref().or(kept.google.as_ref()) else {
-            return Vec::new();
+            return facts;
         };
         let Some(claims) = token.claims() else {
-            return vec![
-                "the token is no JSON Web Token (three parts with a dot between)".to_owned(),
-            ];
+            facts
+                .push("the token is no JSON Web Token (three parts with a dot between)".to_owned());
+            return facts;
         };
-        let late = claims.out_of_time(now());
-        late.into_iter().chain(claims.lines()).collect()
+        facts.extend(claims.out_of_time(now()));
+        facts.extend(claims.lines());
+        facts
     }
 }
 
