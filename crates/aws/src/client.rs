@@ -9,17 +9,24 @@
 //! clear, so that is taken for an address of this machine alone.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ssm::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sdk_ssm::config::{
+    Credentials, ProvideCredentials as _, SharedCredentialsProvider, SharedHttpClient,
+};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
 use http::Uri;
 use hushgate_host::config::Environment;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::OnceCell;
 
 /// Attempts of one call, within [`Pace::whole`]. The SDK pauses 50 ms before the second at most, then
@@ -43,6 +50,12 @@ impl Pace {
     pub(crate) const QUICK: Self = Self {
         attempt: Duration::from_millis(1500),
         whole: Some(Duration::from_secs(4)),
+    };
+
+    /// Requests with a part of an object. A body is stopped when nothing of it moves.
+    pub(crate) const DATA: Self = Self {
+        attempt: Duration::from_mins(1),
+        whole: None,
     };
 }
 
@@ -124,6 +137,7 @@ impl Account {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
+            .http_client(http_client())
             .credentials_provider(self.credentials().await?)
             .timeout_config(times.build())
             .retry_config(retry)
@@ -140,8 +154,11 @@ impl Account {
         }
         let found = self.shared.get_or_try_init(|| async {
             let region = Region::new(self.region.clone());
-            let chain = DefaultCredentialsChain::builder().region(region);
-            let chain = chain.build().await;
+            let reach = ProviderConfig::without_region()
+                .with_region(Some(region.clone()))
+                .with_http_client(http_client());
+            let chain = DefaultCredentialsChain::builder().configure(reach);
+            let chain = chain.region(region).build().await;
             // Asked now, so that having none is told as that and not as a failed call.
             match chain.provide_credentials().await {
                 Ok(_) => Ok(SharedCredentialsProvider::new(chain)),
@@ -150,6 +167,32 @@ impl Account {
         });
         found.await.cloned()
     }
+}
+
+/// The one client under all services of this process, so that they share its connections and the
+/// certificates are read once. Connections belong to a runtime, of which tests have many.
+fn http_client() -> SharedHttpClient {
+    static SHARED: Mutex<Option<(Id, SharedHttpClient)>> = Mutex::new(None);
+    let runtime = Handle::current().id();
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    match shared.as_ref() {
+        Some((of, client)) if *of == runtime => client.clone(),
+        _ => shared.insert((runtime, new_http_client())).1.clone(),
+    }
+}
+
+/// The client that the SDK would make for each service.
+fn new_http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector =
+            ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
 }
 
 /// Takes `https`, and `http` to this machine.

@@ -25,6 +25,10 @@ pub(crate) enum Kind {
     Missing,
     /// What was to be made is there.
     Exists,
+    /// The bucket or queue itself is not there.
+    NoPlace,
+    /// The bucket is in another region.
+    Region,
     /// The role lacks a permission.
     Denied,
     /// The key that encrypts could not be used; with the permission for it.
@@ -78,9 +82,7 @@ impl Failure {
             SdkError::ServiceError(e) => {
                 let meta = e.err().meta();
                 let code = meta.code().unwrap_or_default();
-                // What is no code, such as a page of a proxy, is not repeated.
-                let is_code = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric());
-                let code = if is_code { code } else { "" };
+                let code = if is_code(code) { code } else { "" };
                 Self {
                     kind: kind(code, meta.message().unwrap_or_default(), status),
                     code: code.to_owned(),
@@ -91,10 +93,24 @@ impl Failure {
         }
     }
 
+    /// What it means when the service tells of one part of a request that it did not take it.
+    pub(crate) fn told(code: &str, is_senders: bool) -> Self {
+        let status = if is_senders { 400 } else { 500 };
+        Self {
+            kind: kind(code, "", Some(status)),
+            code: if is_code(code) { code } else { "" }.to_owned(),
+            status: None,
+        }
+    }
+
     /// The same for a store of secrets.
     pub(crate) fn store(&self, target: Target<'_>) -> StoreError {
         match self.kind {
-            Kind::Denied | Kind::Key(_) | Kind::Credentials | Kind::NoCredentials => {
+            Kind::Denied
+            | Kind::Key(_)
+            | Kind::Credentials
+            | Kind::NoCredentials
+            | Kind::Region => {
                 StoreError::Denied {
                     name: target.name.to_owned(),
                     hint: self.hint(target),
@@ -106,7 +122,7 @@ impl Failure {
                          or delete it for good and store it anew"
                     .to_owned(),
             },
-            Kind::Refused | Kind::Missing | Kind::Exists => StoreError::Unfit {
+            Kind::Refused | Kind::Missing | Kind::Exists | Kind::NoPlace => StoreError::Unfit {
                 name: target.name.to_owned(),
                 reason: self.reason(target),
             },
@@ -129,6 +145,7 @@ impl Failure {
                 self.code
             ),
             Kind::NoCredentials => NoCredentials::TEXT.to_owned(),
+            Kind::Region => "it is in another region than AWS_REGION names".to_owned(),
             _ => format!("the role needs `{action}` on `{resource}`"),
         }
     }
@@ -166,6 +183,11 @@ impl From<NoCredentials> for Failure {
     }
 }
 
+/// What is no code, such as a page of a proxy, is not repeated.
+fn is_code(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+}
+
 fn kind(code: &str, message: &str, status: Option<u16>) -> Kind {
     match code {
         "ParameterNotFound"
@@ -173,14 +195,27 @@ fn kind(code: &str, message: &str, status: Option<u16>) -> Kind {
         | "ResourceNotFoundException"
         | "NoSuchKey"
         | "NotFound" => Kind::Missing,
+        "NoSuchBucket" | "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" => {
+            Kind::NoPlace
+        }
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => Kind::Region,
         "ParameterAlreadyExists" | "ResourceExistsException" | "PreconditionFailed" => Kind::Exists,
         "AccessDeniedException" | "AccessDenied" | "AccessDeniedError" => {
             // The same code covers the call and the key behind it.
             key_permission(message).map_or(Kind::Denied, Kind::Key)
         }
-        "DecryptionFailure" | "InvalidKeyId" | "KmsAccessDenied" => {
-            Kind::Key(key_permission(message).unwrap_or("kms:Decrypt"))
-        }
+        "DecryptionFailure"
+        | "InvalidKeyId"
+        | "KmsAccessDenied"
+        | "KmsDisabled"
+        | "KmsNotFound"
+        | "KmsInvalidState"
+        | "KMS.AccessDeniedException"
+        | "KMS.DisabledException"
+        | "KMS.NotFoundException" => Kind::Key(key_permission(message).unwrap_or("kms:Decrypt")),
         "EncryptionFailure" => Kind::Key(key_permission(message).unwrap_or("kms:GenerateDataKey")),
         "UnrecognizedClientException"
         | "InvalidSignatureException"
@@ -203,6 +238,8 @@ fn kind(code: &str, message: &str, status: Option<u16>) -> Kind {
         | "RequestThrottled"
         | "RequestThrottledException"
         | "SlowDown"
+        | "KmsThrottled"
+        | "KMS.ThrottlingException"
         | "TooManyUpdates" => Kind::Throttled,
         "InternalServerError"
         | "InternalServiceError"
@@ -210,9 +247,12 @@ fn kind(code: &str, message: &str, status: Option<u16>) -> Kind {
         | "InternalError"
         | "ServiceUnavailable"
         | "ServiceUnavailableException"
+        | "ConditionalRequestConflict"
+        | "OperationAborted"
         | "RequestTimeout" => Kind::Broken,
         _ => match status {
             Some(429) => Kind::Throttled,
+            Some(301 | 307) if code.is_empty() => Kind::Region,
             Some(403) if code.is_empty() => Kind::Denied,
             Some(404) if code.is_empty() => Kind::Missing,
             Some(412) if code.is_empty() => Kind::Exists,

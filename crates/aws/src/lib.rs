@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use hushgate_host::cloud::{Cloud, CloudSecrets, Service};
+use hushgate_gateway::ports::{Objects, Queue};
+use hushgate_host::cloud::{Bucket, Cloud, CloudSecrets, QueueAt, Service};
 use hushgate_host::config::Environment;
 use hushgate_host::store::AdminStore;
 
 mod client;
 mod failure;
 mod lambda;
+pub mod objects;
 pub mod parameters;
+pub mod queue;
 pub mod secrets_manager;
 
 /// What a program built for AWS adds.
@@ -41,5 +44,29 @@ impl Cloud for Aws {
             CloudSecrets::GcpSecretManager { .. } => return None,
         };
         Some(opened.map(|store| Arc::new(store) as Arc<dyn AdminStore>))
+    }
+
+    fn objects(
+        &self,
+        at: &Bucket,
+        environment: &Environment,
+    ) -> Option<Result<Arc<dyn Objects>, String>> {
+        let Bucket::S3(name) = at else {
+            return None;
+        };
+        let opened = objects::S3::open(name, environment);
+        Some(opened.map(|objects| Arc::new(objects) as Arc<dyn Objects>))
+    }
+
+    fn queue(
+        &self,
+        at: &QueueAt,
+        environment: &Environment,
+    ) -> Option<Result<Arc<dyn Queue>, String>> {
+        let QueueAt::Sqs { url } = at else {
+            return None;
+        };
+        let opened = queue::Sqs::open(url, environment);
+        Some(opened.map(|queue| Arc::new(queue) as Arc<dyn Queue>))
     }
 }

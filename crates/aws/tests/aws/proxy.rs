@@ -13,6 +13,8 @@ pub(crate) struct Call {
     /// The operation, such as `GetParameter`.
     pub(crate) operation: String,
     pub(crate) body: Value,
+    /// Path and query of what is asked.
+    pub(crate) target: String,
     /// How many calls of the operation there were before, of the same entry.
     pub(crate) before: usize,
 }
@@ -21,7 +23,8 @@ impl Call {
     /// The entry's full name.
     pub(crate) fn name(&self) -> &str {
         let name = self.body.get("Name").or_else(|| self.body.get("SecretId"));
-        name.and_then(Value::as_str).unwrap_or_default()
+        let path = self.target.split('?').next().unwrap_or_default();
+        name.and_then(Value::as_str).unwrap_or(path)
     }
 
     pub(crate) fn is(&self, operation: &str, end_of_name: &str) -> bool {
@@ -37,8 +40,12 @@ pub(crate) enum Action {
     Late(Duration),
     /// Not passed on; this status with an error of this code and message.
     Fail(u16, &'static str, &'static str),
+    /// Not passed on; this as the body of a good answer.
+    Answer(String),
     /// Not passed on; the connection is closed.
     Cut,
+    /// Passed on, and the connection closed after so many bytes of the answer.
+    CutAfter(usize),
     /// Passed on, and the connection closed without the answer.
     LoseAnswer,
     /// Passed on twice; the second answer is given.
@@ -106,11 +113,13 @@ async fn serve(
     let Some((head, body)) = request(&mut stream).await? else {
         return Ok(());
     };
-    let target = header(&head, "x-amz-target").unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let target = header(&head, "x-amz-target");
+    let of_target = target.as_deref().and_then(|t| t.rsplit('.').next());
+    let operation = of_target.unwrap_or_else(|| operation_of_objects(&head));
     let mut call = Call {
-        operation,
+        operation: operation.to_owned(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
+        target: head.split(' ').nth(1).unwrap_or_default().to_owned(),
         before: 0,
     };
     let number = {
@@ -128,13 +137,18 @@ async fn serve(
             pass().await?
         }
         Action::Fail(status, code, message) => {
-            let text = format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}");
-            let kind = "application/x-amz-json-1.1";
-            let length = text.len();
-            format!(
-                "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{text}"
-            )
-            .into_bytes()
+            let text = match target {
+                Some(_) => format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}"),
+                None if head.starts_with("HEAD") => String::new(),
+                None => format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
+            };
+            answer(status, &text)
+        }
+        Action::Answer(text) => answer(200, &text),
+        Action::CutAfter(count) => {
+            let answer = pass().await?;
+            stream.write_all(&answer[..count.min(answer.len())]).await?;
+            return Ok(());
         }
         Action::Cut => return Ok(()),
         Action::LoseAnswer => {
@@ -155,6 +169,31 @@ async fn serve(
     log.lock().unwrap()[number].1.clone_from(&answer);
     stream.write_all(&answer).await?;
     stream.shutdown().await
+}
+
+fn answer(status: u16, text: &str) -> Vec<u8> {
+    let length = text.len();
+    format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.1\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{text}"
+    )
+    .into_bytes()
+}
+
+/// The operation of S3, which names it by method and parameters.
+fn operation_of_objects(head: &str) -> &'static str {
+    let line = head.lines().next().unwrap_or_default();
+    let has = |parameter: &str| line.contains(parameter);
+    match line.split(' ').next().unwrap_or_default() {
+        "PUT" if has("partNumber=") => "UploadPart",
+        "PUT" => "PutObject",
+        "POST" if has("uploads") => "CreateMultipartUpload",
+        "POST" => "CompleteMultipartUpload",
+        "DELETE" if has("uploadId=") => "AbortMultipartUpload",
+        "DELETE" => "DeleteObject",
+        "HEAD" => "HeadObject",
+        _ if has("list-type=") => "ListObjectsV2",
+        _ => "GetObject",
+    }
 }
 
 /// Reads one request: its head and its body.

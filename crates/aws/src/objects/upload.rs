@@ -1,0 +1,321 @@
+//! Writing an object: in one request when it is small, else in parts that become an object together
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>).
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt as _;
+use hushgate_gateway::ports::objects::{Facts, Head, ObjectBody, ObjectError, Put};
+use tokio::runtime::Handle;
+
+use super::{Bucket, PUT, UNTYPED};
+use crate::failure::{Failure, Kind};
+
+/// Bytes of a part; the service takes no fewer than 5 MiB, but for the last one.
+const PART: usize = 8 << 20;
+/// Most parts of an object.
+const MOST_PARTS: i32 = 10_000;
+/// Most bytes of an object that is written here.
+const LARGEST: u64 = PART as u64 * MOST_PARTS as u64;
+/// The pauses before a request of "only if new" is sent again that surely did nothing.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+
+impl Bucket {
+    pub(super) async fn write(
+        &self,
+        key: &str,
+        head: &Head,
+        put: Put,
+        body: ObjectBody,
+    ) -> Result<Facts, ObjectError> {
+        let mut body = Parts::of(body);
+        let (first, is_last) = body.next().await?;
+        let client = self.client().await;
+        let client = client.map_err(|failure| self.unwritten(&failure, key))?;
+        let (size, version) = if is_last {
+            let size = first.len() as u64;
+            let written = put_whole(self, client, key, head, put, first).await;
+            let version = written.map_err(|failure| self.unwritten(&failure, key))?;
+            (size, version)
+        } else {
+            self.write_large(client, key, head, put, first, body)
+                .await?
+        };
+        Ok(Facts {
+            size,
+            version,
+            modified: None,
+            head: head.clone(),
+        })
+    }
+
+    async fn write_large(
+        &self,
+        client: &Client,
+        key: &str,
+        head: &Head,
+        put: Put,
+        first: Bytes,
+        mut body: Parts,
+    ) -> Result<(u64, String), ObjectError> {
+        let unwritten = |failure: Failure| self.unwritten(&failure, key);
+        let upload = Upload::begin(self, client, key, head).await;
+        let mut upload = upload.map_err(unwritten)?;
+        let sending = async {
+            let (mut part, mut is_last) = (first, false);
+            loop {
+                if upload.size + part.len() as u64 > LARGEST {
+                    return Err(ObjectError::TooLarge {
+                        name: key.to_owned(),
+                        most: LARGEST,
+                    });
+                }
+                upload.send(part).await.map_err(unwritten)?;
+                if is_last {
+                    return upload.complete(put).await.map_err(unwritten);
+                }
+                (part, is_last) = body.next().await?;
+            }
+        };
+        let sent = sending.await;
+        if sent.is_err() {
+            upload.abort().await;
+        }
+        Ok((upload.size, sent?))
+    }
+
+    fn unwritten(&self, failure: &Failure, key: &str) -> ObjectError {
+        if failure.kind == Kind::Exists {
+            return ObjectError::Exists(key.to_owned());
+        }
+        self.error(failure, key, PUT)
+    }
+}
+
+/// Writes an object in one request; gives its version.
+async fn put_whole(
+    bucket: &Bucket,
+    client: &Client,
+    key: &str,
+    head: &Head,
+    put: Put,
+    content: Bytes,
+) -> Result<String, Failure> {
+    let mut pauses = pauses(put);
+    loop {
+        let request = client
+            .put_object()
+            .bucket(&bucket.name)
+            .key(key)
+            .content_type(content_type(head))
+            .set_content_encoding(head.content_encoding.clone())
+            .set_metadata(Some(head.metadata.clone().into_iter().collect()))
+            .set_if_none_match(condition(put))
+            .body(ByteStream::from(content.clone()));
+        let sent = match put {
+            Put::Replace => request.send().await,
+            Put::OnlyNew => request.customize().config_override(once()).send().await,
+        };
+        match (sent.map_err(|e| Failure::of(&e)), pauses.next()) {
+            (Ok(answer), _) => return Ok(answer.e_tag.unwrap_or_default()),
+            (Err(failure), Some(pause)) if did_nothing(&failure) => {
+                tokio::time::sleep(*pause).await;
+            }
+            (Err(failure), _) => return Err(failure),
+        }
+    }
+}
+
+/// When a request is sent again beside what the SDK does. One of "only if new" is sent again only if it
+/// surely did nothing before: after an answer that was lost, it would be told of the object that it
+/// made itself.
+fn pauses(put: Put) -> std::slice::Iter<'static, Duration> {
+    match put {
+        Put::Replace => [].iter(),
+        Put::OnlyNew => PAUSES.iter(),
+    }
+}
+
+fn did_nothing(failure: &Failure) -> bool {
+    failure.kind == Kind::Throttled || failure.code == "ConditionalRequestConflict"
+}
+
+fn once() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
+}
+
+fn condition(put: Put) -> Option<String> {
+    (put == Put::OnlyNew).then(|| "*".to_owned())
+}
+
+fn content_type(head: &Head) -> &str {
+    head.content_type.as_deref().unwrap_or(UNTYPED[0])
+}
+
+/// Parts that become an object when they are completed, and else are dropped.
+struct Upload {
+    client: Client,
+    bucket: String,
+    key: String,
+    id: String,
+    parts: Vec<CompletedPart>,
+    size: u64,
+    is_open: bool,
+}
+
+impl Upload {
+    async fn begin(
+        bucket: &Bucket,
+        client: &Client,
+        key: &str,
+        head: &Head,
+    ) -> Result<Self, Failure> {
+        let begun = client
+            .create_multipart_upload()
+            .bucket(&bucket.name)
+            .key(key)
+            .content_type(content_type(head))
+            .set_content_encoding(head.content_encoding.clone())
+            .set_metadata(Some(head.metadata.clone().into_iter().collect()))
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .send();
+        let begun = begun.await.map_err(|e| Failure::of(&e))?;
+        Ok(Self {
+            client: client.clone(),
+            bucket: bucket.name.clone(),
+            key: key.to_owned(),
+            id: begun.upload_id.unwrap_or_default(),
+            parts: Vec::new(),
+            size: 0,
+            is_open: true,
+        })
+    }
+
+    async fn send(&mut self, part: Bytes) -> Result<(), Failure> {
+        let length = part.len() as u64;
+        let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
+        let sent = self
+            .client
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(&self.key)
+            .upload_id(&self.id)
+            .part_number(number)
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .body(ByteStream::from(part))
+            .send();
+        let sent = sent.await.map_err(|e| Failure::of(&e))?;
+        let part = CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(sent.e_tag)
+            .set_checksum_crc32(sent.checksum_crc32);
+        self.parts.push(part.build());
+        self.size += length;
+        Ok(())
+    }
+
+    /// Makes the object; gives its version.
+    async fn complete(&mut self, put: Put) -> Result<String, Failure> {
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts.clone()));
+        let parts = parts.build();
+        let mut pauses = pauses(put);
+        loop {
+            let request = self
+                .client
+                .complete_multipart_upload()
+                .bucket(&self.bucket)
+                .key(&self.key)
+                .upload_id(&self.id)
+                .set_if_none_match(condition(put))
+                .multipart_upload(parts.clone());
+            let sent = match put {
+                Put::Replace => request.send().await,
+                Put::OnlyNew => request.customize().config_override(once()).send().await,
+            };
+            match (sent.map_err(|e| Failure::of(&e)), pauses.next()) {
+                (Ok(answer), _) => {
+                    self.is_open = false;
+                    return Ok(answer.e_tag.unwrap_or_default());
+                }
+                (Err(failure), Some(pause)) if did_nothing(&failure) => {
+                    tokio::time::sleep(*pause).await;
+                }
+                (Err(failure), _) => return Err(failure),
+            }
+        }
+    }
+
+    /// Drops the parts. What is left when that fails never becomes an object, but costs until the
+    /// bucket's life cycle ends it.
+    async fn abort(&mut self) {
+        self.is_open = false;
+        let request = self.client.abort_multipart_upload();
+        let request = request.bucket(&self.bucket).key(&self.key);
+        if let Err(error) = request.upload_id(&self.id).send().await {
+            let failure = Failure::of(&error);
+            tracing::warn!(
+                kind = ?failure.kind,
+                code = failure.code,
+                "the parts of an object that was not written are left; \
+                 `s3:AbortMultipartUpload` lets the function remove them"
+            );
+        }
+    }
+}
+
+impl Drop for Upload {
+    /// Whoever waited for the object went away.
+    fn drop(&mut self) {
+        if !self.is_open {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            let mut left = Self {
+                client: self.client.clone(),
+                bucket: std::mem::take(&mut self.bucket),
+                key: std::mem::take(&mut self.key),
+                id: std::mem::take(&mut self.id),
+                parts: Vec::new(),
+                size: 0,
+                is_open: false,
+            };
+            runtime.spawn(async move { left.abort().await });
+        }
+    }
+}
+
+/// A body in parts of one size.
+struct Parts {
+    body: ObjectBody,
+    held: BytesMut,
+    ended: bool,
+}
+
+impl Parts {
+    fn of(body: ObjectBody) -> Self {
+        Self {
+            body,
+            held: BytesMut::new(),
+            ended: false,
+        }
+    }
+
+    /// The next part, and whether it is the last.
+    async fn next(&mut self) -> Result<(Bytes, bool), ObjectError> {
+        // One byte more than a part tells that another part comes.
+        while !self.ended && self.held.len() <= PART {
+            match self.body.try_next().await? {
+                Some(piece) => self.held.extend_from_slice(&piece),
+                None => self.ended = true,
+            }
+        }
+        let is_last = self.held.len() <= PART;
+        let size = self.held.len().min(PART);
+        Ok((self.held.split_to(size).freeze(), is_last))
+    }
+}
