@@ -213,7 +213,7 @@ impl Connector {
         };
         let check = Check::new(self).await?;
         match revoke {
-            Revoke::Call(call) => check.revoke_by_call(call).await?,
+            Revoke::Call { call, by_client } => check.revoke_by_call(call, *by_client).await?,
             Revoke::Rfc7009 { token, .. } => check.revoke_by_standard(revoke, *token).await?,
         }
         Ok(Revoked::AtVendor)

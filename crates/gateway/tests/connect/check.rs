@@ -1,6 +1,8 @@
 //! What is asked about the account behind a connection, and what is shown of the answers.
 
-use hushgate_gateway::connect::{CheckFault, Connector, Diagnosis, Revoked};
+use hushgate_gateway::connect::{
+    CheckFault, Connector, Diagnosis, Revoked, Source, SourceOptions,
+};
 
 use crate::server::{Action, Server, json, reply, reply_with};
 use crate::setup::{MARK, Setup, logs};
@@ -62,6 +64,17 @@ async fn case(yaml: &str, answers: Vec<Action>) -> Case {
     let origin = server.origin.clone();
     let connector = Setup::of(yaml, &origin, SECRETS).connector();
     Case { server, connector }
+}
+
+/// The source with another way to give the connection up.
+fn with_revoke(own: &str) -> String {
+    let start = GARDEN.find("  revoke:").unwrap();
+    let end = GARDEN.find("  fields:").unwrap();
+    format!("{}{own}{}", &GARDEN[..start], &GARDEN[end..])
+}
+
+async fn revoking(own: &str, answers: Vec<Action>) -> Case {
+    case(&with_revoke(own), answers).await
 }
 
 fn refused(fault: &CheckFault) -> (&'static str, String) {
@@ -254,12 +267,9 @@ async fn a_token_is_revoked_as_rfc_7009_says() {
 
 #[tokio::test]
 async fn a_vendors_own_call_revokes_with_the_credential_on_it() {
-    let start = GARDEN.find("  revoke:").unwrap();
-    let end = GARDEN.find("  fields:").unwrap();
     let own = "  revoke:\n    kind: call\n    method: DELETE\n    path: /grants/{{access_token}}\n    body: {form: {t: \"{{refresh_token}}\"}}\n    success: {status: [204]}\n";
-    let yaml = format!("{}{own}{}", &GARDEN[..start], &GARDEN[end..]);
     let done = reply("204 No Content", "text/plain", "");
-    let case = case(&yaml, vec![json(TOKEN), done]).await;
+    let case = revoking(own, vec![json(TOKEN), done]).await;
     assert_eq!(case.connector.revoke().await.unwrap(), Revoked::AtVendor);
     let request = &case.server.requests()[1];
     assert_eq!(
@@ -271,13 +281,53 @@ async fn a_vendors_own_call_revokes_with_the_credential_on_it() {
 }
 
 #[tokio::test]
+async fn a_vendors_own_call_may_carry_the_client_instead_of_the_credential() {
+    let own = "  revoke:\n    kind: call\n    client_auth: basic\n    method: DELETE\n    path: /grants\n    body: {json: {token: \"{{access_token}}\"}}\n";
+    let token = || json(r#"{"access_token":"a\"b","expires_in":3600}"#);
+    let done = reply("204 No Content", "text/plain", "");
+    let case = revoking(own, vec![token(), done]).await;
+    assert_eq!(case.connector.revoke().await.unwrap(), Revoked::AtVendor);
+    let request = &case.server.requests()[1];
+    assert_eq!(request.line, "DELETE /v2/grants HTTP/1.1");
+    // the-client:do-not-show-secret
+    let client = "Basic dGhlLWNsaWVudDpkby1ub3Qtc2hvdy1zZWNyZXQ=";
+    assert_eq!(request.header("authorization"), client);
+    assert_eq!(request.body, r#"{"token":"a\"b"}"#);
+
+    let refused = reply("404 Not Found", "application/json", "{}");
+    let case = revoking(own, vec![token(), refused]).await;
+    let fault = case.connector.revoke().await.unwrap_err();
+    assert_eq!(fault.code(), "check-refused");
+}
+
+#[test]
+fn a_vendors_own_call_carries_the_client_by_basic_only_and_only_where_there_is_one() {
+    let own = |kind: &str| {
+        with_revoke(&format!(
+            "  revoke: {{kind: call, client_auth: {kind}, method: POST, path: /end}}\n"
+        ))
+    };
+    let key = "id: k\nname: K\ndocs: https://k.example\nhost: api.k.example\nauth:\n  type: apiKey\n  send: {in: header, name: x-api-key, value: \"{{KEY}}\"}\n  revoke: {kind: call, client_auth: basic, method: POST, path: /end}\n  fields:\n    - {name: KEY, label: K}\n";
+    let room = "a call of the vendor's own has room for `client_auth: basic` only";
+    let needs = "`client_auth` needs what the exchange does not have";
+    for (yaml, wanted) in [
+        (own("body"), room),
+        (own("none"), room),
+        (key.to_owned(), needs),
+    ] {
+        let told = Source::load("source.yaml", &yaml, SourceOptions::default()).unwrap_err();
+        let told: Vec<_> = told.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(told, [wanted], "{yaml}");
+    }
+    let loaded = Source::load("source.yaml", &own("basic"), SourceOptions::default());
+    assert!(loaded.is_ok(), "{}", loaded.unwrap_err()[0]);
+}
+
+#[tokio::test]
 async fn a_vendors_own_address_may_hold_the_token_as_one_component() {
-    let start = GARDEN.find("  revoke:").unwrap();
-    let end = GARDEN.find("  fields:").unwrap();
     let own = "  revoke:\n    kind: call\n    method: POST\n    url: \"https://login.pagegarden.example/end/{{access_token}}/{{TEAM}}?t={{refresh_token}}\"\n";
-    let yaml = format!("{}{own}{}", &GARDEN[..start], &GARDEN[end..]);
     let token = json(r#"{"access_token":"a/../b?c","expires_in":3600}"#);
-    let case = case(&yaml, vec![token, json("{}")]).await;
+    let case = revoking(own, vec![token, json("{}")]).await;
     assert_eq!(case.connector.revoke().await.unwrap(), Revoked::AtVendor);
     assert_eq!(
         case.server.requests()[1].line,

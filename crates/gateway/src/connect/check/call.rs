@@ -57,12 +57,13 @@ impl<'c> Check<'c> {
         credential: &Credential,
         refresh_token: Option<&Secret>,
     ) -> Result<TokenResponse, CheckFault> {
-        let parts = self.connector.parts();
-        let request = self.request(call, credential, refresh_token)?;
-        Ok(parts.endpoint.call(request).await?)
+        let mut request = self.request(call, credential, refresh_token)?;
+        put_on(credential, &mut request)?;
+        Ok(self.connector.parts().endpoint.call(request).await?)
     }
 
-    fn request(
+    /// The declared request, without a proof of who asks.
+    pub(super) fn request(
         &self,
         call: &Call,
         credential: &Credential,
@@ -98,17 +99,11 @@ impl<'c> Check<'c> {
             value.set_sensitive(true);
             headers.insert(name.clone(), value);
         }
-        let mut body = body.map(|text| Bytes::from(text.as_bytes().to_vec()));
-        credential
-            .apply(&call.method, &mut url, &mut headers, &mut body)
-            .map_err(CheckFault::Credential)?;
-        let body = body.unwrap_or_default();
-        let body = std::str::from_utf8(&body).map_err(|_| ConnectFault::Internal)?;
         Ok(TokenRequest {
             method: call.method.clone(),
             url,
             headers,
-            body: Zeroizing::new(body.to_owned()),
+            body: body.unwrap_or_default(),
         })
     }
 
@@ -183,6 +178,23 @@ impl<'c> Check<'c> {
         let sent: Vec<&str> = secrets.chain(token.as_ref().map(Secret::reveal)).collect();
         VendorText::without(text, &sent, LONGEST_MESSAGE)
     }
+}
+
+/// Puts the credential of an API request on a request.
+pub(super) fn put_on(
+    credential: &Credential,
+    request: &mut TokenRequest,
+) -> Result<(), CheckFault> {
+    let (method, headers) = (request.method.clone(), &mut request.headers);
+    let text = &request.body;
+    let mut body = (!text.is_empty()).then(|| Bytes::from(text.as_bytes().to_vec()));
+    credential
+        .apply(&method, &mut request.url, headers, &mut body)
+        .map_err(CheckFault::Credential)?;
+    let body = body.unwrap_or_default();
+    let body = std::str::from_utf8(&body).map_err(|_| ConnectFault::Internal)?;
+    request.body = Zeroizing::new(body.to_owned());
+    Ok(())
 }
 
 fn body<'v>(

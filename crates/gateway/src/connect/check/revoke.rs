@@ -2,23 +2,37 @@
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method};
+use reqwest::Url;
 use zeroize::Zeroizing;
 
 use super::CheckFault;
-use super::call::Check;
+use super::call::{Check, put_on};
 use crate::connect::draft::{self, Draft};
 use crate::connect::endpoint::TokenRequest;
 use crate::connect::exchange::Trade;
 use crate::connect::fault::ConnectFault;
-use crate::connect::source::{Call, Revoke, RevokedToken};
+use crate::connect::source::{Call, ClientAuthKind, Revoke, RevokedToken};
 use crate::ports::Secret;
 
 impl Check<'_> {
-    pub(super) async fn revoke_by_call(&self, call: &Call) -> Result<(), CheckFault> {
+    pub(super) async fn revoke_by_call(
+        &self,
+        call: &Call,
+        by_client: bool,
+    ) -> Result<(), CheckFault> {
         let connector = self.connector;
         let credential = connector.obtain(None).await?;
         let refresh_token = self.refresh_token().await?;
-        let response = self.send(call, &credential, refresh_token.as_ref()).await?;
+        let mut request = self.request(call, &credential, refresh_token.as_ref())?;
+        if by_client {
+            let mut proof = Draft::default();
+            let basic = Some(ClientAuthKind::Basic);
+            self.prove(basic, &mut proof, &request.url).await?;
+            request.headers.extend(proof.headers);
+        } else {
+            put_on(&credential, &mut request)?;
+        }
+        let response = connector.parts().endpoint.call(request).await?;
         self.success(call, "revocation", &response, &credential)?;
         Ok(())
     }
@@ -58,18 +72,7 @@ impl Check<'_> {
         for (name, template) in params {
             draft.push(name, &draft::filled(template, &self.values)?);
         }
-        if let Some(exchange) = &auth.exchange {
-            let trade = Trade {
-                parts,
-                auth,
-                exchange,
-                origin: connector.origin(),
-                user: None,
-            };
-            trade
-                .prove_as(*client_auth, &mut draft, &url, &self.values)
-                .await?;
-        }
+        self.prove(*client_auth, &mut draft, &url).await?;
         let mut body = Zeroizing::new(String::new());
         draft::encode(&draft.params, &mut body);
         let mut headers = draft.headers;
@@ -94,6 +97,28 @@ impl Check<'_> {
                 message: None,
             }),
         }
+    }
+
+    /// Adds the client's proof, of this kind or as at the token endpoint, where there is a client.
+    async fn prove(
+        &self,
+        kind: Option<ClientAuthKind>,
+        draft: &mut Draft,
+        url: &Url,
+    ) -> Result<(), ConnectFault> {
+        let connector = self.connector;
+        let (auth, parts) = (&connector.source().auth, connector.parts());
+        let Some(exchange) = &auth.exchange else {
+            return Ok(());
+        };
+        let trade = Trade {
+            parts,
+            auth,
+            exchange,
+            origin: connector.origin(),
+            user: None,
+        };
+        trade.prove_as(kind, draft, url, &self.values).await
     }
 
     /// The refresh token as it is now, which may be newer than what was read with the fields.

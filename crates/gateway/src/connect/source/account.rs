@@ -75,9 +75,14 @@ pub enum Revoke {
         /// Further parameters.
         params: Vec<(String, Template)>,
     },
-    /// A call of the vendor's own, with the credential on it; templates may use `{{access_token}}`
-    /// and `{{refresh_token}}`.
-    Call(Box<Call>),
+    /// A call of the vendor's own; templates may use `{{access_token}}` and `{{refresh_token}}`.
+    Call {
+        /// The request.
+        call: Box<Call>,
+        /// Whether the client's id and secret stand on it by HTTP Basic; otherwise the credential of an
+        /// API request does.
+        by_client: bool,
+    },
 }
 
 /// A token that is revoked.
@@ -154,21 +159,32 @@ impl Reader<'_> {
         let foreign: &[&str] = if standard {
             &["method", "path", "headers", "query", "body", "success"]
         } else {
-            &["token", "client_auth", "params"]
+            &["token", "params"]
         };
         for key in foreign {
             if let Some(node) = map.get(key) {
                 self.invalid(
                     node.span,
                     &format!("`{key}` does not belong to this `kind` of revocation"),
-                    "`rfc7009` takes `url`, `token`, `client_auth` and `params`; `call` describes a request",
+                    "`rfc7009` takes `url`, `token`, `client_auth` and `params`; `call` describes a request, with `client_auth` or without",
                 );
             }
         }
+        let client_auth = self.client_of_revocation(&map, exchange);
         if !standard {
-            return self
-                .call(&map, TOKENS)
-                .map(|call| Revoke::Call(Box::new(call)));
+            let by_client = client_auth.is_some();
+            if client_auth.is_some_and(|kind| kind != ClientAuthKind::Basic) {
+                self.invalid(
+                    map.get("client_auth").unwrap_or(map.node).span,
+                    "a call of the vendor's own has room for `client_auth: basic` only",
+                    "write `basic` where the client's id and secret stand on the call, or remove it where the \
+                     credential does",
+                );
+            }
+            return self.call(&map, TOKENS).map(|call| Revoke::Call {
+                call: Box::new(call),
+                by_client,
+            });
         }
         let url = self.required_endpoint(&map, "url", &["host"]);
         let tokens = [
@@ -188,7 +204,22 @@ impl Reader<'_> {
                 "write `token: access_token`",
             );
         }
-        let client_auth = self.word(&map, "client_auth", ClientAuthKind::ALL);
+        let params = self.params(&map, "params", RESERVED_PARAMS);
+        Some(Revoke::Rfc7009 {
+            url: url?,
+            token,
+            client_auth,
+            params,
+        })
+    }
+
+    /// How the client proves itself where a token is revoked: with what the exchange has.
+    fn client_of_revocation(
+        &mut self,
+        map: &Map<'_>,
+        exchange: Option<&Exchange>,
+    ) -> Option<ClientAuthKind> {
+        let client_auth = self.word(map, "client_auth", ClientAuthKind::ALL);
         let has = |kind: ClientAuthKind| {
             let options = exchange.map_or(&[][..], |e| &e.client_auth.options);
             match kind {
@@ -206,12 +237,6 @@ impl Reader<'_> {
                 "write a kind that the exchange uses too; `body` and `basic` stand for each other",
             );
         }
-        let params = self.params(&map, "params", RESERVED_PARAMS);
-        Some(Revoke::Rfc7009 {
-            url: url?,
-            token,
-            client_auth,
-            params,
-        })
+        client_auth
     }
 }
