@@ -45,7 +45,8 @@ impl Default for Bench {
     fn default() -> Self {
         Self {
             compat: false,
-            timeout: Duration::from_secs(10),
+            // Only what tests a time-out meets one, however long the machine stands still.
+            timeout: Duration::from_hours(1),
             largest: 1 << 20,
             store: secrets(),
             issuer_available: true,
@@ -85,6 +86,8 @@ impl Bench {
         });
         let egress = Egress::new(EgressConfig {
             dev_loopback: self.loopback,
+            connect_timeout: Duration::from_hours(1),
+            read_timeout: Duration::from_hours(1),
             ..EgressConfig::default()
         });
         Gateway::new(Parts {
