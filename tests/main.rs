@@ -33,6 +33,7 @@ mod load;
 mod packages;
 mod pseudonyms;
 mod refusals;
+mod schema;
 mod sources;
 mod stalled;
 mod tls;

@@ -110,7 +110,7 @@ fn sends_access_token(source: &Source) -> bool {
     match &source.auth.account.revoke {
         None => false,
         Some(Declared::Rfc7009 { token, .. }) => *token == RevokedToken::Access,
-        Some(Declared::Call(_)) => true,
+        Some(Declared::Call { .. }) => true,
     }
 }
 

@@ -1,8 +1,6 @@
 //! What is asked about the account behind a connection, and what is shown of the answers.
 
-use hushgate_gateway::connect::{
-    CheckFault, Connector, Diagnosis, Revoked, Source, SourceOptions,
-};
+use hushgate_gateway::connect::{CheckFault, Connector, Diagnosis, Revoked, Source, SourceOptions};
 
 use crate::server::{Action, Server, json, reply, reply_with};
 use crate::setup::{MARK, Setup, logs};
