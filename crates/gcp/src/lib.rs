@@ -7,6 +7,7 @@ use hushgate_host::cloud::{Bucket, Cloud, CloudSecrets, QueueAt};
 use hushgate_host::config::Environment;
 use hushgate_host::store::AdminStore;
 
+mod identity;
 pub mod objects;
 pub mod queue;
 mod reach;

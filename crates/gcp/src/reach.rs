@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use google_cloud_auth::credentials::{Builder, Credentials, anonymous};
+use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::error::Error;
 use google_cloud_gax::exponential_backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 use google_cloud_gax::retry_policy::RetryPolicy;
 use google_cloud_gax::retry_result::RetryResult;
 use google_cloud_gax::retry_state::RetryState;
 use hushgate_host::config::Environment;
+
+use crate::identity::Identity;
 
 /// The time for one attempt of a call.
 pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
@@ -20,17 +22,15 @@ const LAST_BEGIN: Duration = Duration::from_millis(2400);
 /// Attempts of a call.
 pub(crate) const ATTEMPTS: u32 = 3;
 
-/// What to do when there are no credentials.
-pub(crate) const NO_CREDENTIALS: &str = "there are no usable Google Cloud credentials: on Cloud Run deploy with a service account; \
-     elsewhere run `gcloud auth application-default login` or set GOOGLE_APPLICATION_CREDENTIALS to a credential file";
+/// What to do about a token that Google takes no longer.
+pub(crate) const REFUSED: &str = "Google refused the access token (401); check the service account that this process runs as, or its credential file";
 
 /// Where a service is and whose credentials are sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Reach {
     /// An emulator on this machine; none: Google.
     emulator: Option<String>,
-    /// Whether calls carry no credentials.
-    anonymous: bool,
+    identity: Identity,
     /// The domain of Google's services.
     universe: String,
 }
@@ -57,13 +57,11 @@ impl Reach {
                 format!("{variable}: this is no address of this machine; allowed is such as 127.0.0.1:9300")
             })?),
         };
-        let own = given("GCE_METADATA_HOST").or(given("GOOGLE_APPLICATION_CREDENTIALS"));
+        let universe = given("GOOGLE_CLOUD_UNIVERSE_DOMAIN").unwrap_or("googleapis.com");
         Ok(Self {
-            anonymous: emulator.is_some() && own.is_none(),
+            identity: Identity::of(environment, emulator.is_some(), universe),
             emulator,
-            universe: given("GOOGLE_CLOUD_UNIVERSE_DOMAIN")
-                .unwrap_or("googleapis.com")
-                .to_owned(),
+            universe: universe.to_owned(),
         })
     }
 
@@ -80,16 +78,8 @@ impl Reach {
     }
 
     /// The credentials of this process: the service account it runs as, or those of a file.
-    ///
-    /// # Errors
-    /// When there are none, or the file can't be used.
-    pub(crate) fn credentials(&self) -> Result<Credentials, &'static str> {
-        if self.anonymous {
-            return Ok(anonymous::Builder::new().build());
-        }
-        // Told here, the domain is not asked for at the metadata server on the first call.
-        let builder = Builder::default().with_universe_domain(&self.universe);
-        builder.build().map_err(|_| NO_CREDENTIALS)
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.identity.credentials()
     }
 }
 
@@ -157,7 +147,6 @@ mod tests {
         let here = (VARIABLE, "127.0.0.1:9300");
         let reach = of(&[here, ("HUSHGATE_DEV_LOOPBACK", "1")]).unwrap();
         assert_eq!(reach.emulator(), Some("http://127.0.0.1:9300"));
-        assert!(reach.anonymous);
         for switch in [vec![], vec![("HUSHGATE_DEV_LOOPBACK", "0")]] {
             let mut pairs = vec![here];
             pairs.extend(switch);
@@ -165,7 +154,6 @@ mod tests {
             assert!(refused.contains(VARIABLE), "{refused}");
         }
         assert_eq!(of(&[]).unwrap().emulator(), None);
-        assert!(!of(&[]).unwrap().anonymous);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::reach::{ATTEMPTS, NO_CREDENTIALS, Reach};
+use crate::identity::NoToken;
+use crate::reach::{ATTEMPTS, REFUSED, Reach};
 
 /// The time to get a connection.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -54,8 +55,8 @@ pub(crate) enum Failure {
     Status(StatusCode, Reason),
     /// There is no answer.
     Network(&'static str),
-    /// There are no credentials.
-    Credentials,
+    /// There is no access token.
+    Token(NoToken),
 }
 
 /// What of an error's text decides anything.
@@ -99,7 +100,6 @@ impl Rest {
                 .build()
                 .map_err(|_| Failure::Network("the client can't be made"))?;
             let credentials = self.reach.credentials();
-            let credentials = credentials.map_err(|_| Failure::Credentials)?;
             Ok(Client { http, credentials })
         });
         made.await
@@ -172,8 +172,10 @@ async fn authorization(credentials: &Credentials) -> Result<HeaderMap, Failure> 
     match credentials.headers(Extensions::new()).await {
         Ok(CacheableResource::New { data, .. }) => Ok(data),
         Ok(CacheableResource::NotModified) => Ok(HeaderMap::new()),
-        Err(error) if error.is_transient() => Err(Failure::Network("no access token could be had")),
-        Err(_) => Err(Failure::Credentials),
+        Err(error) => Err(match NoToken::within(&error) {
+            Some(missing) => Failure::Token(missing.clone()),
+            None => Failure::Network("no access token could be had"),
+        }),
     }
 }
 
@@ -213,7 +215,7 @@ impl Failure {
             },
             Self::Network("no connection") => again != Again::Never,
             Self::Network(_) => again == Again::Always,
-            Self::Credentials => false,
+            Self::Token(_) => false,
         }
     }
 
@@ -233,14 +235,12 @@ impl Failure {
     /// What to do about a refusal; none when this is something else. `need` says what to grant.
     pub(crate) fn refusal(&self, api: &str, need: &str) -> Option<String> {
         match self {
-            Self::Credentials => Some(NO_CREDENTIALS.to_owned()),
+            Self::Token(missing) if !missing.passes => Some(missing.words.clone()),
             Self::Status(_, Reason { disabled: true, .. }) => Some(format!(
                 "the API is not enabled in this project; run `gcloud services enable {api}.googleapis.com`"
             )),
             Self::Status(StatusCode::FORBIDDEN, _) => Some(format!("grant {need}")),
-            Self::Status(StatusCode::UNAUTHORIZED, _) => Some(format!(
-                "Google refused the access token (401); {NO_CREDENTIALS}"
-            )),
+            Self::Status(StatusCode::UNAUTHORIZED, _) => Some(REFUSED.to_owned()),
             _ => None,
         }
     }
@@ -250,7 +250,7 @@ impl Failure {
         match self {
             Self::Status(status, _) => format!("it answered {}", status.as_u16()),
             Self::Network(what) => (*what).to_owned(),
-            Self::Credentials => NO_CREDENTIALS.to_owned(),
+            Self::Token(missing) => missing.words.clone(),
         }
     }
 }

@@ -10,6 +10,12 @@
 mod emulator;
 #[path = "google/front.rs"]
 mod front;
+#[path = "google/identity.rs"]
+mod identity;
+#[path = "google/life.rs"]
+mod life;
+#[path = "google/metadata.rs"]
+mod metadata;
 #[path = "google/mishap.rs"]
 mod mishap;
 #[path = "google/objects.rs"]

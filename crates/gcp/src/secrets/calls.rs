@@ -65,7 +65,7 @@ impl Calls {
 
     async fn client(&self, about: &str) -> Result<&SecretManagerService, Fault> {
         let made = self.client.get_or_try_init(|| async {
-            let credentials = self.reach.credentials()?;
+            let credentials = self.reach.credentials();
             let mut builder = SecretManagerService::builder()
                 .with_credentials(credentials)
                 .with_retry_policy(Patience)

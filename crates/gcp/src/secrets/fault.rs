@@ -1,12 +1,11 @@
 //! What Secret Manager's answers mean.
 
-use std::error::Error as _;
-
+use google_cloud_gax::error::Error;
 use google_cloud_gax::error::rpc::{Code, StatusDetails};
-use google_cloud_gax::error::{CredentialsError, Error};
 use hushgate_gateway::ports::StoreError;
 
-use crate::reach::NO_CREDENTIALS;
+use crate::identity::NoToken;
+use crate::reach::REFUSED;
 
 /// What a call needs to be allowed.
 #[derive(Debug, Clone, Copy)]
@@ -81,14 +80,12 @@ impl Fault {
                 "Secret Manager, `{name}`: {what}"
             )))
         };
-        if error.is_authentication() {
-            let transient = error.source().and_then(|s| s.downcast_ref());
-            return if transient.is_some_and(CredentialsError::is_transient) {
-                passing(format!(
-                    "no access token could be had; if that stays so, {NO_CREDENTIALS}"
-                ))
+        if let Some(missing) = NoToken::within(error) {
+            let words = missing.words.clone();
+            return if missing.passes {
+                passing(words)
             } else {
-                denied(NO_CREDENTIALS.to_owned())
+                denied(words)
             };
         }
         let code = error.status().map(|status| status.code);
@@ -100,9 +97,7 @@ impl Fault {
             (Some(Code::PermissionDenied), _) | (None, Some(403)) => {
                 denied(why_denied(error, need))
             }
-            (Some(Code::Unauthenticated), _) | (None, Some(401)) => denied(format!(
-                "Google refused the access token (401); {NO_CREDENTIALS}"
-            )),
+            (Some(Code::Unauthenticated), _) | (None, Some(401)) => denied(REFUSED.to_owned()),
             (Some(code), Some(status)) => {
                 passing(format!("it answered {status} ({})", code.name()))
             }

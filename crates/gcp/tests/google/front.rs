@@ -103,6 +103,15 @@ impl Front {
 
     /// From now on, what need not be the newest shows the present state for ever.
     pub(crate) async fn be_late(&self, project: &str) {
+        self.be_late_about_versions(project).await;
+        let described = self.state.described.lock().await.clone();
+        if let Some(late) = self.state.late.lock().unwrap().as_mut() {
+            late.described = described;
+        }
+    }
+
+    /// From now on, `latest` and lists of versions show the present state for ever.
+    pub(crate) async fn be_late_about_versions(&self, project: &str) {
         let mut latest = BTreeMap::new();
         for id in self.state.ids(project).await {
             let versions = self.state.versions(project, &id).await;
@@ -110,13 +119,18 @@ impl Front {
                 latest.insert(id, *number);
             }
         }
-        let described = self.state.described.lock().await.clone();
+        let described = HashMap::new();
         *self.state.late.lock().unwrap() = Some(Late { latest, described });
     }
 
     /// Method and path of all calls since this was asked last.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.state.mishaps.calls()
+    }
+
+    /// The `Authorization` of all calls since this was asked last.
+    pub(crate) fn bearers(&self) -> Vec<String> {
+        self.state.mishaps.bearers()
     }
 
     /// Numbers and states of a secret's versions.
@@ -146,6 +160,7 @@ impl State {
         &self,
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, std::io::Error> {
+        self.mishaps.called_by(request.headers());
         let method = request.method().clone();
         let path = request.uri().path_and_query().unwrap().to_string();
         let body = request.into_body().collect().await;

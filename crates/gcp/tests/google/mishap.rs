@@ -23,7 +23,12 @@ pub(crate) enum Mishap {
 pub(crate) struct Mishaps {
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<Vec<String>>,
+    bearers: Mutex<Vec<String>>,
+    /// What each call meets by its number, and the number of the next.
+    pattern: Mutex<Option<(usize, Pattern)>>,
 }
+
+type Pattern = fn(usize) -> Option<Mishap>;
 
 #[derive(Debug)]
 struct Rule {
@@ -42,6 +47,11 @@ impl Mishaps {
         self.rules.lock().unwrap().push(rule);
     }
 
+    /// Calls meet what the pattern says, which is asked for numbers from this one on.
+    pub(crate) fn follow(&self, from: usize, pattern: Pattern) {
+        *self.pattern.lock().unwrap() = Some((from, pattern));
+    }
+
     /// All is well from now on.
     pub(crate) fn calm(&self) {
         self.rules.lock().unwrap().clear();
@@ -49,6 +59,10 @@ impl Mishaps {
 
     /// Notes a call; gives what it meets.
     pub(crate) fn next(&self, line: String) -> Option<Mishap> {
+        if let Some((number, pattern)) = self.pattern.lock().unwrap().as_mut() {
+            *number += 1;
+            return pattern(*number - 1);
+        }
         let mut rules = self.rules.lock().unwrap();
         let mut rules = rules.iter_mut();
         let rule = rules.find(|r| r.left > 0 && line.contains(&r.part));
@@ -56,6 +70,18 @@ impl Mishaps {
         let rule = rule?;
         rule.left -= 1;
         Some(rule.mishap)
+    }
+
+    /// Notes who called.
+    pub(crate) fn called_by(&self, headers: &http::HeaderMap) {
+        let bearer = headers.get("authorization");
+        let bearer = bearer.map_or("", |b| b.to_str().unwrap());
+        self.bearers.lock().unwrap().push(bearer.to_owned());
+    }
+
+    /// The `Authorization` of all calls since this was asked last; empty where there was none.
+    pub(crate) fn bearers(&self) -> Vec<String> {
+        std::mem::take(&mut self.bearers.lock().unwrap())
     }
 
     /// Method and path of all calls since this was asked last.

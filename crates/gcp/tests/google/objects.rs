@@ -17,13 +17,13 @@ use crate::mishap::Mishap;
 use crate::wire::Wire;
 
 /// A bucket of its own, and the line to it.
-struct Place {
-    bucket: String,
-    wire: Wire,
+pub(crate) struct Place {
+    pub(crate) bucket: String,
+    pub(crate) wire: Wire,
 }
 
 impl Place {
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         let emulator = storage()?;
         let bucket = unique("bucket");
         let create = reqwest::Client::builder().no_proxy().build().unwrap();

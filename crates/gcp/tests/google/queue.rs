@@ -15,13 +15,13 @@ use crate::wire::Wire;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// A topic and a subscription of its own, and the line to them.
-struct Place {
-    id: String,
-    wire: Wire,
+pub(crate) struct Place {
+    pub(crate) id: String,
+    pub(crate) wire: Wire,
 }
 
 impl Place {
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         let emulator = pubsub()?;
         let id = unique("work");
         let client = reqwest::Client::builder().no_proxy().build().unwrap();

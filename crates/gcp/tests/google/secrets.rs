@@ -13,13 +13,13 @@ use crate::front::Front;
 use crate::mishap::Mishap;
 
 /// A project of its own, and the server before it.
-struct Project {
-    id: String,
-    front: Front,
+pub(crate) struct Project {
+    pub(crate) id: String,
+    pub(crate) front: Front,
 }
 
 impl Project {
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         let front = Front::before(&drongo()?.url).await;
         Some(Self {
             id: unique("project"),
@@ -27,12 +27,12 @@ impl Project {
         })
     }
 
-    fn environment(&self) -> Environment {
+    pub(crate) fn environment(&self) -> Environment {
         emulator::environment("SECRET_MANAGER_EMULATOR_HOST", &self.front.address)
     }
 
     /// One more instance, which knows nothing yet.
-    fn store(&self) -> SecretManager {
+    pub(crate) fn store(&self) -> SecretManager {
         SecretManager::open(&self.id, "acme", &self.environment()).unwrap()
     }
 

@@ -82,6 +82,7 @@ impl State {
         request: Request<Incoming>,
     ) -> Result<Response<StreamBody<Pieces>>, std::io::Error> {
         let (head, body) = request.into_parts();
+        self.mishaps.called_by(&head.headers);
         let path = head.uri.path_and_query().unwrap().to_string();
         let body = body
             .collect()

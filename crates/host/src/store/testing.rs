@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use hushgate_gateway::ports::{Locked, Secret, SecretStore};
 
+pub mod life;
+
 use super::admin::{AdminStore, SaveError, entry};
 use super::view::ConnectionView;
 
