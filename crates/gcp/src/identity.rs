@@ -139,14 +139,13 @@ impl Inner {
 
     fn made(&self) -> Result<Made, NoToken> {
         let mut state = self.lock();
-        let credentials = match &state.credentials {
-            Some(credentials) => credentials.clone(),
-            None => {
-                let credentials = self.origin.make(&self.universe)?;
-                state.count += 1;
-                state.proven = false;
-                state.credentials.insert(credentials).clone()
-            }
+        let credentials = if let Some(credentials) = &state.credentials {
+            credentials.clone()
+        } else {
+            let credentials = self.origin.make(&self.universe)?;
+            state.count += 1;
+            state.proven = false;
+            state.credentials.insert(credentials).clone()
         };
         Ok(Made {
             credentials,

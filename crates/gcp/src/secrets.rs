@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hushgate_gateway::ports::{Locked, PortFuture, Secret, SecretStore, StoreError};
 use hushgate_host::config::Environment;
+use hushgate_host::store::remote::check_name;
 
 use crate::reach::{CALL, Reach};
 
@@ -64,6 +65,7 @@ impl SecretManager {
 
     /// The id of an entry's secret.
     fn id(&self, name: &str) -> Result<String, StoreError> {
+        check_name(name)?;
         name::id_of(&self.prefix, name).ok_or_else(|| StoreError::Unfit {
             name: name.chars().take(64).collect(),
             reason: "the id of its secret would have more than 255 characters".to_owned(),

@@ -20,6 +20,8 @@ mod metadata;
 mod mishap;
 #[path = "google/objects.rs"]
 mod objects;
+#[path = "google/permissions.rs"]
+mod permissions;
 #[path = "google/queue.rs"]
 mod queue;
 #[path = "google/secrets.rs"]

@@ -94,7 +94,7 @@ impl Front {
         self.state.mishaps.calm();
     }
 
-    /// From now on, only these permissions are given, each on the ids that begin so.
+    /// From now on, only these permissions are given, each on an id, or with `*` on those that begin so.
     pub(crate) fn grant(&self, grants: &[(&str, &str)]) {
         let grants = grants.iter();
         let grants = grants.map(|(p, id)| ((*p).to_owned(), (*id).to_owned()));
@@ -193,7 +193,7 @@ impl State {
         let (permission, id) = permission_of(method, path);
         let allowed = granted
             .iter()
-            .any(|(p, start)| *p == permission && id.starts_with(start.as_str()));
+            .any(|(p, on)| *p == permission && fits(on, &id));
         (!allowed).then(|| failed(403, "PERMISSION_DENIED"))
     }
 
@@ -335,6 +335,12 @@ impl State {
             serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         )
     }
+}
+
+/// Whether something granted on this id, or on all that begin as it does before a `*`, holds for the other.
+fn fits(on: &str, id: &str) -> bool {
+    on.strip_suffix('*')
+        .map_or(on == id, |start| id.starts_with(start))
 }
 
 /// The permission that a call needs, and the id of the secret it is about (empty: the project).

@@ -421,8 +421,20 @@ async fn a_value_that_the_service_can_t_hold_is_refused_without_showing_it() {
         error.to_string().contains("64 KiB") && !error.to_string().contains("xx"),
         "{error}"
     );
-    let error = store.read(&"N".repeat(300)).await.unwrap_err();
+    let error = store.read(&"N.".repeat(45)).await.unwrap_err();
     assert!(error.to_string().contains("255 characters"), "{error}");
+    for bad in [
+        "",
+        "a b",
+        "../A",
+        "connections/a/../B",
+        "connections/A B/C",
+        "ü",
+        "A.lock",
+    ] {
+        let error = store.read(bad).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unfit { .. }), "{bad}: {error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -206,7 +206,10 @@ impl Inner {
 }
 
 /// Takes the names that every service can hold.
-fn check_name(name: &str) -> Result<(), StoreError> {
+///
+/// # Errors
+/// [`StoreError::Unfit`] for others.
+pub fn check_name(name: &str) -> Result<(), StoreError> {
     let dots = name.split('/').any(|part| part.bytes().all(|b| b == b'.'));
     if compartment_of(name).is_err() || dots || name.ends_with(LOCK_SUFFIX) {
         return Err(StoreError::Unfit {

@@ -21,6 +21,9 @@ pub const CONNECTION: &str = "work";
 pub type Store = Arc<dyn SecretStore>;
 
 /// Sets the connection up, as its refresh token is at first.
+///
+/// # Panics
+/// When the store does not take it.
 pub async fn connect(store: &Store) {
     let view = view(store);
     for (name, value) in [
@@ -35,6 +38,9 @@ pub async fn connect(store: &Store) {
 
 /// Instances that start at once make one exchange, and a later one takes its token from the store. The
 /// connection is [set up](connect) already.
+///
+/// # Panics
+/// When it is otherwise, or there are not two stores at least.
 pub async fn check_one_exchange(mut stores: Vec<Store>) {
     let vendor = Vendor::start(3600).await;
     let late = stores.pop().expect("more than one store");
@@ -65,6 +71,9 @@ pub async fn check_one_exchange(mut stores: Vec<Store>) {
 
 /// Tokens that live for six seconds are renewed by instances whose stores have bad lines; `plain` has a
 /// good one. The connection is [set up](connect) already.
+///
+/// # Panics
+/// When a token is sent twice or lost, or an instance has to go without for long.
 pub async fn check_chain(plain: &Store, stores: &[Store]) {
     let vendor = Vendor::start(6).await;
     let mut asking = tokio::task::JoinSet::new();
