@@ -34,7 +34,6 @@ mod reach;
 mod slot;
 pub mod source;
 mod template;
-mod time;
 mod values;
 
 pub use check::{CheckFault, Revoked, Validated, VendorText};

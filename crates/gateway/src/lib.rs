@@ -21,4 +21,5 @@ pub mod reply;
 pub mod request_id;
 mod sanitize;
 mod send;
+pub mod time;
 mod upstream;

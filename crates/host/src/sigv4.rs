@@ -244,22 +244,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// `20150830T123600Z` of seconds since 1970.
 fn stamp(time: u64) -> String {
-    let (days, clock) = (time / 86_400, time % 86_400);
-    // Years begin in March, so that the leap day is the last of one.
-    let day = days + 719_468;
-    let (era, of_era) = (day / 146_097, day % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+    let text = hushgate_gateway::time::rfc3339_text(time);
+    text.replace(['-', ':'], "")
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hushgate_gateway::connect::Connector;
 use hushgate_gateway::connect::forecast::{Ending, Foreseen, Urgency};
+use hushgate_gateway::time::rfc3339_text;
 use hushgate_host::connection::Record;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-
-const DAY: u64 = 86_400;
 
 /// What ends, when, and what to do about it, soonest first.
 pub(super) async fn of(connector: &Connector, record: &Record) -> Result<Vec<Value>, Failure> {
@@ -56,17 +55,7 @@ fn seconds(time: SystemTime) -> u64 {
 
 /// Seconds since 1970 as a day, `2026-11-21`.
 pub(super) fn day(seconds: u64) -> String {
-    let days = seconds / DAY;
-    // Years are counted from March, so that leap days come last, in eras of 400 years from the year 0.
-    let (era, day) = ((days + 719_468) / 146_097, (days + 719_468) % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 {
-        (era * 400 + year, month + 3)
-    } else {
-        (era * 400 + year + 1, month - 9)
-    };
-    format!("{year:04}-{month:02}-{day:02}")
+    let mut text = rfc3339_text(seconds);
+    text.truncate("2026-11-21".len());
+    text
 }

@@ -9,8 +9,8 @@ use super::diagnosis;
 use super::endpoint::TokenResponse;
 use super::fault::ConnectFault;
 use super::source::{AnswerNames, MemberPath};
-use super::time;
 use crate::ports::Secret;
+use crate::time;
 
 /// The longest lifetime that is believed.
 const LONGEST_LIFETIME: u64 = 10 * 366 * 86_400;

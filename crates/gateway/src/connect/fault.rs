@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::diagnosis::{Diagnosis, Evidence};
 use super::source::Grant;
 use super::template::FillError;
-use super::time;
 use crate::codes;
 use crate::ports::StoreError;
 use crate::refusal::{Cause, Refusal};
+use crate::time;
 
 /// Why a credential for the source could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::diagnosis::last_use;
 use super::source::{Auth, ClientAuthKind, Grant, Kept};
-use super::{ConnectFault, Connector, chosen_client_auth, time};
+use super::{ConnectFault, Connector, chosen_client_auth};
+use crate::time;
 
 mod certificate;
 #[cfg(test)]

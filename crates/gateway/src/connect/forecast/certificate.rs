@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::connect::time;
+use crate::time;
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;

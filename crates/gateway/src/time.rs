@@ -1,7 +1,7 @@
-//! The two date forms of token answers: RFC 3339 and the HTTP date of `Retry-After`.
+//! Times as texts: RFC 3339, and the HTTP date of `Retry-After`.
 
 /// Seconds since 1970 of an RFC 3339 time such as `2026-11-21T10:00:00Z`; fractions are cut off.
-pub(super) fn rfc3339(text: &str) -> Option<u64> {
+pub fn rfc3339(text: &str) -> Option<u64> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let mut parts = date.split('-');
     let (year, month, day) = (
@@ -36,8 +36,9 @@ pub(super) fn rfc3339(text: &str) -> Option<u64> {
     u64::try_from(local + shift).ok()
 }
 
-/// The RFC 3339 time of seconds since 1970.
-pub(super) fn rfc3339_text(seconds: u64) -> String {
+/// The RFC 3339 time of seconds since 1970, such as `2026-11-21T10:00:00Z`; the day is its first ten
+/// characters.
+pub fn rfc3339_text(seconds: u64) -> String {
     let (days, clock) = (seconds / 86_400, seconds % 86_400);
     // Days since the March of year 0, so that the leap day is a year's last (see `seconds`).
     let day = days + 719_468;
@@ -58,7 +59,7 @@ pub(super) fn rfc3339_text(seconds: u64) -> String {
 }
 
 /// Seconds since 1970 of an HTTP date such as `Sat, 21 Nov 2026 10:00:00 GMT` (RFC 9110 section 5.6.7).
-pub(super) fn http_date(text: &str) -> Option<u64> {
+pub fn http_date(text: &str) -> Option<u64> {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let mut words = text.split_once(", ")?.1.split(' ');
     let day = digits(words.next()?, 2)?;
@@ -144,12 +145,17 @@ mod tests {
             "1970-01-01T00:00:00Z",
             "2016-07-11T22:14:10Z",
             "2024-02-29T23:59:59Z",
+            "2000-02-29T00:00:00Z",
+            "2000-03-01T00:00:00Z",
             "2024-03-01T00:00:00Z",
-            "2100-02-28T12:00:00Z",
+            "2100-02-28T23:59:59Z",
+            "2100-03-01T00:00:00Z",
             "2026-12-31T23:00:01Z",
         ] {
             assert_eq!(rfc3339_text(rfc3339(text).unwrap()), text);
         }
+        assert_eq!(rfc3339_text(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(rfc3339_text(1_795_244_988), "2026-11-21T07:09:48Z");
     }
 
     #[test]
