@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// A request, before it becomes an event.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: &'static str,
     pub(crate) path: String,

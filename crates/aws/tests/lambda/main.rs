@@ -7,6 +7,7 @@
     reason = "a test stops where the function fails"
 )]
 
+mod callers;
 mod calls;
 mod events;
 mod faults;

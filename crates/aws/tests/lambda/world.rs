@@ -114,6 +114,15 @@ impl World {
 
     /// Starts it with a slow source.
     pub(crate) async fn with(environment: &[(&str, &str)], delays: Delays) -> Option<Self> {
+        Self::launch(environment, delays, "").await
+    }
+
+    /// Starts it with these lines behind the policy, whose last list is that of clients.
+    pub(crate) async fn trusting(policy: &str, environment: &[(&str, &str)]) -> Option<Self> {
+        Self::launch(environment, Delays::default(), policy).await
+    }
+
+    async fn launch(environment: &[(&str, &str)], delays: Delays, further: &str) -> Option<Self> {
         let program = program()?;
         let (seen, tokens) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
         let source = start_source(delays, seen.clone(), tokens.clone()).await;
@@ -125,7 +134,7 @@ impl World {
         let policy = format!(
             "issuers:\n  - issuer: {url}\n    algorithms: [ES256]\nclients:\n  - id: vendor\n    \
              identity: {{issuer: \"{url}\", subject: \"{SUBJECT}\", audience: \"{AUDIENCE}\"}}\n    \
-             sources: [zoom]\n",
+             sources: [zoom]\n{further}",
             url = issuer.url()
         );
         let api_address = api.address.to_string();
