@@ -55,10 +55,16 @@ fn a_visitor_of_a_cognito_pool_is_nobody() {
 }
 
 #[test]
-fn a_very_long_arn_is_refused_unread() {
-    let path = "p/".repeat(1100);
-    let arn = format!("arn:aws:iam::111122223333:user/{path}loader");
-    assert!(Principal::of(&context(&arn, "111122223333")).is_err());
+fn an_arn_is_taken_up_to_the_limit_and_no_further() {
+    let of = |length: usize| {
+        let (start, end) = ("arn:aws:iam::111122223333:user/", "/loader");
+        let path = "p".repeat(length - start.len() - end.len());
+        context(&format!("{start}{path}{end}"), "111122223333")
+    };
+    assert_eq!(of(2048).arn.len(), 2048);
+    assert!(Principal::of(&of(2048)).is_ok());
+    assert!(Principal::of(&of(2049)).is_err());
+    assert!(Principal::of(&of(100_000)).is_err());
 }
 
 #[test]
@@ -70,6 +76,8 @@ fn the_path_of_a_role_is_left_out_and_that_of_a_user_kept() {
     for other in [
         "arn:aws:sts::111122223333:assumed-role/reporting/s1",
         "arn:aws:sts::111122223333:role/reporting",
+        "arn:aws:sts::111122223333:user/loader",
+        "arn:aws:lambda::111122223333:user/loader",
         "arn:aws:iam::111122223333:role/",
         "arn:aws:iam::111122223333:role/*",
         "arn:aws:iam::111122223333:role/report*",

@@ -304,14 +304,36 @@ fn two_clients_can_t_be_one_google_account() {
         ),
     ];
     for (one, other, overlap) in table {
-        let text = format!(
-            "cloud_run: {{unauthenticated: refused}}\nclients:\n  - {{id: a, identity: {{cloud_run: {one}}}}}\n  - {{id: b, identity: {{cloud_run: {other}}}}}\n"
-        );
-        let found = problems_on(Some(PlatformCallers::CloudRun), &text);
-        assert_eq!(
-            found.len(),
-            usize::from(overlap),
-            "{one} {other}: {found:?}"
-        );
+        for (first, second) in [(one, other), (other, one)] {
+            let text = format!(
+                "cloud_run: {{unauthenticated: refused}}\nclients:\n  - {{id: a, identity: {{cloud_run: {first}}}}}\n  - {{id: b, identity: {{cloud_run: {second}}}}}\n"
+            );
+            let found = problems_on(Some(PlatformCallers::CloudRun), &text);
+            let expected = usize::from(overlap);
+            assert_eq!(found.len(), expected, "{first} {second}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn two_clients_can_t_be_one_token_s() {
+    let of = |issuer: &str, subject: &str, audience: &str| {
+        format!("{{issuer: https://{issuer}.example, subject: {subject}, audience: {audience}}}")
+    };
+    for (one, other, overlap) in [
+        (of("one", "s", "a"), of("one", "s", "a"), true),
+        (of("one", "s", "a"), of("one", "s", "[b, a]"), true),
+        (of("one", "s", "a"), of("one", "s", "b"), false),
+        (of("one", "s", "a"), of("one", "t", "a"), false),
+        (of("one", "s", "a"), of("two", "s", "a"), false),
+    ] {
+        for (first, second) in [(&one, &other), (&other, &one)] {
+            let text = format!(
+                "issuers:\n  - {{issuer: https://one.example, algorithms: [ES256]}}\n  - {{issuer: https://two.example, algorithms: [ES256]}}\nclients:\n  - {{id: a, identity: {first}}}\n  - {{id: b, identity: {second}}}\n"
+            );
+            let found = problems(&text);
+            assert_eq!(found.len(), usize::from(overlap), "{text}: {found:?}");
+            assert!(!overlap || found[0].contains("clients[1].identity: fits a caller"));
+        }
     }
 }

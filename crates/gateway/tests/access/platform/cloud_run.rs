@@ -91,6 +91,31 @@ impl World {
 }
 
 #[tokio::test]
+async fn an_account_that_fits_two_clients_is_neither() {
+    // No policy shows that this address and this number are one account.
+    let policy = format!(
+        "cloud_run: {{unauthenticated: refused}}\nclients:\n\
+         \x20 - {{id: a, identity: {{cloud_run: {{{BY_SUBJECT}, audience: {AUDIENCE}}}}}, sources: [zoom]}}\n\
+         \x20 - {{id: b, identity: {{cloud_run: {{{BY_EMAIL}, audience: {AUDIENCE}}}}}, sources: [zoom]}}\n"
+    );
+    let verifier = verifier_on(PlatformCallers::CloudRun, &policy, &Arc::default());
+    let of = |claims: &Value| {
+        let token = marked(&google_header(), &claims.to_string(), MARK);
+        with_headers(&[("authorization", &format!("Bearer {token}"))])
+    };
+    let both = google_claims();
+    let refusal = verifier.verify(&of(&both)).await.unwrap_err();
+    check_refusal(&refusal, "no-account", "both");
+    for (claims, client) in [
+        (with(&both, &json!({"sub": "1"})), "b"),
+        (with(&both, &json!({"email": "other@project.example"})), "a"),
+    ] {
+        let caller = verifier.verify(&of(&claims)).await.unwrap();
+        assert_eq!(caller.client_id(), client);
+    }
+}
+
+#[tokio::test]
 async fn every_claim_of_a_checked_token_counts_and_only_the_exact_mark() {
     let world = World::new();
     let by_subject = world.verifier(BY_SUBJECT);
