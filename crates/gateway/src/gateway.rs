@@ -95,10 +95,12 @@ impl Gateway {
     pub fn warm(&self) {
         self.verifier.prefetch();
         let (keys, egress) = (self.keys.clone(), self.egress.clone());
+        // A failure shows again, with its cause, in the request that needs it.
         tokio::spawn(async move {
-            // A failure shows again, with its cause, in the request that needs it.
             let _ = keys.load().await;
-            let _ = tokio::task::spawn_blocking(move || egress.warm()).await;
+        });
+        tokio::task::spawn_blocking(move || {
+            let _ = egress.warm();
         });
     }
 

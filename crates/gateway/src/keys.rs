@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::join_all;
 use hushgate_rules::json::Limits;
 use hushgate_rules::pseudonym::{self, Pseudonymizer, names};
 use hushgate_rules::sanitize::{SanitizeLimits, Sanitizer};
@@ -100,8 +101,9 @@ impl Keys {
     async fn read(&self) -> Result<Pseudonymizer, Refusal> {
         let wanted = if self.compat { COMPAT } else { NATIVE };
         let mut found: HashMap<&str, Secret> = HashMap::new();
-        for name in wanted {
-            if let Some(secret) = self.store.read(name).await? {
+        let asked = wanted.iter().map(|name| self.store.read(name));
+        for (name, read) in wanted.iter().zip(join_all(asked).await) {
+            if let Some(secret) = read? {
                 found.insert(name, secret);
             }
         }

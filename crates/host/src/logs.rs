@@ -8,7 +8,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts writing logs at `level` and above; a second call changes nothing.
 ///
-/// Other crates' lines are limited to warnings: some of them write what they send.
+/// Other crates' lines are limited to warnings: some of them write what they send. The clouds' clients
+/// write nothing: their warnings repeat what they were answered, and our errors say what it means.
 pub fn start(level: &str) {
     let lines = fmt::layer()
         .json()
@@ -28,6 +29,8 @@ pub fn filter(level: &str) -> Targets {
     // A target counts for all that begin with it: the gateway's, the host's and the clouds'.
     Targets::new()
         .with_default(own.min(LevelFilter::WARN))
+        .with_target("aws_", LevelFilter::OFF)
+        .with_target("google_cloud", LevelFilter::OFF)
         .with_target("hushgate", own)
 }
 
@@ -65,6 +68,13 @@ mod tests {
             }
             for target in ["hyper_util::client", "h2", "rustls::conn"] {
                 assert_eq!(most(target), others, "{target} at {level}");
+            }
+            for target in [
+                "aws_config::meta::credentials::chain",
+                "aws_smithy_runtime::client",
+                "google_cloud_auth::token",
+            ] {
+                assert_eq!(most(target), None, "{target} at {level}");
             }
         }
     }

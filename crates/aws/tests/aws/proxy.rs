@@ -1,7 +1,7 @@
 //! A proxy before the services that answers in their place, late, twice, with something old, or not at all.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,6 +15,10 @@ pub(crate) struct Call {
     pub(crate) body: Value,
     /// Path and query of what is asked.
     pub(crate) target: String,
+    /// When it came.
+    pub(crate) at: Instant,
+    /// The id of the access key that it is signed with.
+    pub(crate) access_key: String,
     /// How many calls of the operation there were before, of the same entry.
     pub(crate) before: usize,
 }
@@ -120,6 +124,10 @@ async fn serve(
         operation: operation.to_owned(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
         target: head.split(' ').nth(1).unwrap_or_default().to_owned(),
+        at: Instant::now(),
+        access_key: header(&head, "authorization")
+            .and_then(|a| Some(a.split_once("Credential=")?.1.split('/').next()?.to_owned()))
+            .unwrap_or_default(),
         before: 0,
     };
     let number = {

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     reason = "a test stops where the function fails"
 )]
 
@@ -11,8 +12,15 @@ mod callers;
 mod calls;
 mod events;
 mod faults;
+mod first;
 mod life;
 mod limits;
+#[path = "../aws/moto.rs"]
+mod moto;
+#[expect(dead_code, reason = "some mishaps concern the stores alone")]
+#[path = "../aws/proxy.rs"]
+mod proxy;
 mod runtime_api;
+mod stores;
 mod time;
 mod world;

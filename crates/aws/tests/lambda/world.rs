@@ -30,7 +30,7 @@ const AUDIENCE: &str = "https://zoom.gw.example";
 const SUBJECT: &str = "112233";
 
 /// What the functions of these tests admit.
-const RULES: &str = "\
+pub(crate) const RULES: &str = "\
 endpoints:
   - pathTemplate: /v2/people
     allowedMethods: [GET]
@@ -62,11 +62,19 @@ endpoints:
 /// What the source was asked: method, target, body.
 pub(crate) type Seen = Arc<Mutex<Vec<(String, String, Bytes)>>>;
 
-/// How long the source takes for a token and for `/v2/slow`.
+/// How long the source takes for a token and for `/v2/slow`, and whoever has the issuer's keys for them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Delays {
     pub(crate) token: Duration,
     pub(crate) slow: Duration,
+    pub(crate) keys: Duration,
+}
+
+/// The issuer's keys at another place, and when they were asked for.
+#[derive(Default)]
+struct Keys {
+    text: String,
+    asked: Mutex<Vec<Instant>>,
 }
 
 /// A function in Lambda. Dropping it searches its log for what must not be there.
@@ -75,6 +83,7 @@ pub(crate) struct World {
     pub(crate) issuer: Issuer,
     seen: Seen,
     tokens: Arc<AtomicUsize>,
+    keys: Arc<Keys>,
     process: Child,
     log: PathBuf,
     _source: LoopbackServer,
@@ -125,14 +134,23 @@ impl World {
     async fn launch(environment: &[(&str, &str)], delays: Delays, further: &str) -> Option<Self> {
         let program = program()?;
         let (seen, tokens) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
-        let source = start_source(delays, seen.clone(), tokens.clone()).await;
         let issuer = Issuer::start().await.unwrap();
+        let keys = Arc::new(Keys {
+            text: fetch(&issuer.url(), "/jwks.json").await,
+            ..Keys::default()
+        });
+        let source = start_source(delays, seen.clone(), tokens.clone(), keys.clone()).await;
+        let elsewhere = if delays.keys.is_zero() {
+            String::new()
+        } else {
+            format!("    jwks_uri: {}/keys\n", source.url())
+        };
         let api = RuntimeApi::start().await;
         let folder = scratch();
         let log = folder.join("function.log");
         let output = File::create(&log).unwrap();
         let policy = format!(
-            "issuers:\n  - issuer: {url}\n    algorithms: [ES256]\nclients:\n  - id: vendor\n    \
+            "issuers:\n  - issuer: {url}\n    algorithms: [ES256]\n{elsewhere}clients:\n  - id: vendor\n    \
              identity: {{issuer: \"{url}\", subject: \"{SUBJECT}\", audience: \"{AUDIENCE}\"}}\n    \
              sources: [zoom]\n{further}",
             url = issuer.url()
@@ -178,6 +196,7 @@ impl World {
             issuer,
             seen,
             tokens,
+            keys,
             process,
             log,
             _source: source,
@@ -253,6 +272,11 @@ impl World {
         self.tokens.load(Ordering::SeqCst)
     }
 
+    /// When the issuer's keys were asked for, where they have a delay.
+    pub(crate) fn keys_asked(&self) -> Vec<Instant> {
+        self.keys.asked.lock().unwrap().clone()
+    }
+
     /// All it wrote so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -286,9 +310,31 @@ impl Drop for World {
     }
 }
 
-async fn start_source(delays: Delays, seen: Seen, tokens: Arc<AtomicUsize>) -> LoopbackServer {
+/// The body of an answer on this machine.
+async fn fetch(url: &str, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+async fn start_source(
+    delays: Delays,
+    seen: Seen,
+    tokens: Arc<AtomicUsize>,
+    keys: Arc<Keys>,
+) -> LoopbackServer {
     LoopbackServer::start(move |request: Request| {
         let path = request.uri().path();
+        if path == "/keys" {
+            keys.asked.lock().unwrap().push(Instant::now());
+            wait(delays.keys);
+            return json(&keys.text);
+        }
         if path == "/oauth/token" {
             wait(delays.token);
             tokens.fetch_add(1, Ordering::SeqCst);

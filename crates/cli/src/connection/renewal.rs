@@ -34,14 +34,20 @@ impl<'p> RenewalLock<'p> {
         // Not the process's id: commands in two containers often have the same.
         let owner = format!("hushgate connection {:032x}", SystemRandom.number());
         let start = tokio::time::Instant::now();
+        let doubt = place.store.lock_doubt();
         loop {
             match place.store.lock(&name, &owner, HELD).await {
                 // A store without locks is used by one process.
-                Ok(Locked::Acquired | Locked::Kept) | Err(StoreError::NoLocks) => break,
+                Ok(Locked::Kept) | Err(StoreError::NoLocks) => break,
+                Ok(Locked::Acquired) if doubt.is_zero() => break,
+                // Another may have been told the same; asked again after this time, one of both keeps it.
+                Ok(Locked::Acquired) if start.elapsed() < PATIENCE => {
+                    tokio::time::sleep(doubt).await;
+                }
                 Ok(Locked::Held) if start.elapsed() < PATIENCE => {
                     tokio::time::sleep(PAUSE).await;
                 }
-                Ok(Locked::Held) => {
+                Ok(Locked::Held | Locked::Acquired) => {
                     return Err(Failure::new(
                         Code::ConnectionBusy,
                         format!("connection `{id}` is being renewed by a function at the moment"),
@@ -54,20 +60,141 @@ impl<'p> RenewalLock<'p> {
         Ok(Self { place, name, owner })
     }
 
-    /// Gives the lock back; it ends by itself if that fails. The stores of this machine show what was
-    /// written to every later read, so nothing has to settle before.
+    /// Gives the lock back; it ends by itself if that fails. Before that, what was written settles: whoever
+    /// gets the lock next is to read it, and not what was before.
     pub(super) async fn give_back(self) {
+        tokio::time::sleep(self.place.store.settle()).await;
         let _ = self.place.store.unlock(&self.name, &self.owner).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
 
-    use hushgate_host::store::FileStore;
+    use hushgate_gateway::ports::{PortFuture, Secret, SecretStore};
+    use hushgate_host::store::{AdminStore, Change, FileStore, SaveError};
 
     use super::*;
+
+    /// A store of a service that settles late and may tell two owners that they have a lock.
+    #[derive(Default)]
+    struct Late {
+        /// What is answered to who asks for the lock, from the last.
+        answers: Mutex<Vec<Locked>>,
+        log: Mutex<Vec<(&'static str, Instant)>>,
+    }
+
+    const DOUBT: Duration = Duration::from_millis(150);
+    const SETTLE: Duration = Duration::from_millis(400);
+
+    impl Late {
+        fn note(&self, what: &'static str) {
+            self.log.lock().unwrap().push((what, Instant::now()));
+        }
+    }
+
+    impl SecretStore for Late {
+        fn read<'a>(&'a self, _: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn write<'a>(&'a self, _: &'a str, _: Secret) -> PortFuture<'a, Result<(), StoreError>> {
+            self.note("write");
+            Box::pin(async { Ok(()) })
+        }
+
+        fn lock<'a>(
+            &'a self,
+            _: &'a str,
+            _: &'a str,
+            _: Duration,
+        ) -> PortFuture<'a, Result<Locked, StoreError>> {
+            self.note("lock");
+            let answer = self.answers.lock().unwrap().pop();
+            Box::pin(async move { Ok(answer.unwrap_or(Locked::Kept)) })
+        }
+
+        fn lock_doubt(&self) -> Duration {
+            DOUBT
+        }
+
+        fn unlock<'a>(&'a self, _: &'a str, _: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+            self.note("unlock");
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    impl AdminStore for Late {
+        fn connections(&self) -> PortFuture<'_, Result<Vec<String>, StoreError>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn save<'a>(
+            &'a self,
+            _: &'a str,
+            _: bool,
+            _: Vec<Change>,
+        ) -> PortFuture<'a, Result<(), SaveError>> {
+            self.note("save");
+            Box::pin(async { Ok(()) })
+        }
+
+        fn forget<'a>(&'a self, _: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn settle(&self) -> Duration {
+            SETTLE
+        }
+    }
+
+    fn late(answers: &[Locked]) -> (Place, Arc<Late>) {
+        let store = Arc::new(Late {
+            answers: Mutex::new(answers.iter().rev().copied().collect()),
+            ..Late::default()
+        });
+        let environment = std::collections::BTreeMap::new();
+        let place = Place {
+            config: super::super::place::config(&environment).unwrap(),
+            store: store.clone(),
+            environment,
+            name: "a late store".to_owned(),
+        };
+        (place, store)
+    }
+
+    #[tokio::test]
+    async fn a_lock_is_kept_until_everybody_sees_what_was_written_under_it() {
+        let (place, store) = late(&[]);
+        let lock = RenewalLock::take(&place, "work").await.unwrap();
+        place.store.save("work", false, Vec::new()).await.unwrap();
+        lock.give_back().await;
+        let log = store.log.lock().unwrap();
+        let [("lock", _), ("save", saved), ("unlock", unlocked)] = log[..] else {
+            panic!("{log:?}");
+        };
+        assert!(unlocked - saved >= SETTLE, "{:?}", unlocked - saved);
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_another_may_have_too_is_asked_for_until_it_is_sure() {
+        let (place, store) = late(&[
+            Locked::Acquired,
+            Locked::Held,
+            Locked::Acquired,
+            Locked::Kept,
+        ]);
+        let begun = Instant::now();
+        RenewalLock::take(&place, "work").await.unwrap();
+        assert!(
+            begun.elapsed() >= 2 * DOUBT + PAUSE,
+            "{:?}",
+            begun.elapsed()
+        );
+        assert_eq!(store.log.lock().unwrap().len(), 4);
+    }
 
     /// A desk at a secrets file; several have the same process id, as commands in two containers may.
     fn desk(path: &std::path::Path) -> Place {

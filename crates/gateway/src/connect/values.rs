@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join_all;
+
 use super::fault::ConnectFault;
 use super::source::{Auth, ClientAuthKind, Field, Kept};
 use super::{ConnectorParts, chosen_client_auth};
@@ -44,16 +46,21 @@ impl Values {
             Purpose::Consent => !field.obtained,
             Purpose::Account => true,
         };
-        let mut values = BTreeMap::new();
         let fields = auth.fields.iter();
-        for field in fields.filter(|f| applies(f, client_auth)).filter(wanted) {
-            let given = match field.kept {
-                Kept::Store => store
-                    .read(&field.name)
-                    .await?
-                    .and_then(|s| usable(s.reveal())),
-                Kept::Settings => settings.get(&field.name).and_then(|s| usable(s)),
-            };
+        let fields: Vec<&Field> = fields
+            .filter(|f| applies(f, client_auth))
+            .filter(wanted)
+            .collect();
+        // All at once: a store may be a service at some distance.
+        let reads = fields.iter().map(|field| async {
+            match field.kept {
+                Kept::Store => store.read(&field.name).await,
+                Kept::Settings => Ok(settings.get(&field.name).map(Secret::new)),
+            }
+        });
+        let mut values = BTreeMap::new();
+        for (field, given) in fields.iter().zip(join_all(reads).await) {
+            let given = given?.and_then(|s| usable(s.reveal()));
             let value = given.or_else(|| field.default.as_deref().map(Secret::new));
             match value {
                 Some(value) => {

@@ -16,6 +16,8 @@ use super::{SecretManager, name};
 const RECORD: &str = "connection";
 /// How long a connection that is being made is kept from others.
 const MAKING: Duration = Duration::from_mins(1);
+/// How long after a write another instance may still read what was before.
+const SETTLE: Duration = Duration::from_secs(2);
 /// How often it is asked whether another has made it.
 const WAITS: u32 = 60;
 const WAIT: Duration = Duration::from_millis(250);
@@ -240,5 +242,9 @@ impl AdminStore for SecretManager {
             }
             Ok(())
         })
+    }
+
+    fn settle(&self) -> Duration {
+        SETTLE
     }
 }

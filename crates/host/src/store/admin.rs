@@ -1,5 +1,7 @@
 //! What setting up connections needs of a store beside reading and writing single secrets.
 
+use std::time::Duration;
+
 use hushgate_gateway::ports::{PortFuture, Secret, SecretStore, StoreError};
 
 /// A change of one entry of a connection: its field, and its new value or none to take it away.
@@ -29,6 +31,12 @@ pub trait AdminStore: SecretStore {
     /// # Errors
     /// When the store can't be written.
     fn forget<'a>(&'a self, id: &'a str) -> PortFuture<'a, Result<(), StoreError>>;
+
+    /// How long after a write others may still read what was before; zero where they see it at once.
+    /// Whoever writes under a lock keeps the lock for this long.
+    fn settle(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Why a connection could not be saved. Nothing of it was then.

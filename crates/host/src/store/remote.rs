@@ -305,12 +305,18 @@ impl AdminStore for RemoteStore {
             // The entry that makes it a connection goes last: until then it is listed and can be
             // forgotten again.
             let declares = |name: &String| name.ends_with("/connection");
-            let (last, first): (Vec<_>, Vec<_>) = names.into_iter().partition(declares);
+            let (last, mut first): (Vec<_>, Vec<_>) = names.into_iter().partition(declares);
+            // Whoever gets the lock next is to find nothing that an exchange could use.
+            first.sort_by_key(|name| name.ends_with(LOCK_SUFFIX));
             for name in first.iter().chain(&last) {
                 self.0.backend.delete(name).await?;
                 self.0.memory.removed(name);
             }
             Ok(())
         })
+    }
+
+    fn settle(&self) -> Duration {
+        self.0.memory.settle()
     }
 }

@@ -37,6 +37,11 @@ impl Memory {
         }
     }
 
+    /// How long after a write the service may still answer with the state before.
+    pub(super) fn settle(&self) -> Duration {
+        self.ages.settle
+    }
+
     /// A value that may be used without asking.
     pub(super) fn fresh(&self, name: &str) -> Option<Secret> {
         let known = self.known();
