@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::process::Command;
 
 use super::servers::{last, recording};
-use super::{Pairs, USERS, call, kept, token_file};
+use super::{Pairs, USERS, call, kept, run, token_file};
 use crate::support::World;
-use crate::support::function::{free_port, root, scratch};
+use crate::support::function::{binary, free_port, root, scratch};
 use crate::support::world::{AUDIENCE, SUBJECT};
 
 #[tokio::test]
@@ -265,6 +266,127 @@ async fn all_calls_of_a_source_are_made_with_pseudonyms_from_earlier_answers() {
         "{gcal:?}"
     );
     assert_eq!(source.calls(), before);
+}
+
+/// A source's folder in which one endpoint has no example.
+fn half_a_source() -> String {
+    let folder = scratch("call-half");
+    for part in ["examples/original", "examples/sanitized"] {
+        std::fs::create_dir_all(folder.join(part)).expect("a folder");
+    }
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");
+    let endpoint = |path: &str| {
+        format!(
+            "  - pathTemplate: {path}\n    allowedMethods: [GET]\n    allowedQueryParams: [status, page_size]\n    responseSchema: {{type: object, properties: {{page_size: {{type: integer}}}}}}\n"
+        )
+    };
+    let rules = format!(
+        "endpoints:\n{}{}",
+        endpoint("/v2/users"),
+        endpoint("/v2/groups")
+    );
+    write("rules.yaml", &rules);
+    let call = format!("- name: users\n  call: GET {USERS}\n");
+    write("examples/calls.yaml", &call);
+    write("examples/original/users.json", "{\"page_size\": 30}");
+    folder.display().to_string()
+}
+
+#[tokio::test]
+async fn all_means_every_endpoint_and_those_without_example_are_named() {
+    let world = World::start().await;
+    let (url, file) = (world.function.url(), token_file(&world));
+    let ran = call(&[&url, "--all", "zoom", "--token-file", &file], &[], "").await;
+    let rules = std::fs::read_to_string(root().join("rules/zoom/rules.yaml")).expect("rules");
+    let endpoints = rules.matches("pathTemplate:").count() + rules.matches("pathRegex:").count();
+    let called = ran
+        .out
+        .lines()
+        .filter(|line| line.starts_with("200 "))
+        .count();
+    assert!(
+        endpoints > 10 && called >= endpoints,
+        "{called} of {endpoints}: {ran:?}"
+    );
+    let half = half_a_source();
+    let ran = call(&[&url, "--all", &half, "--token-file", &file], &[], "").await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let named = ran
+        .out
+        .lines()
+        .find(|line| line.contains("no example calls it"));
+    assert!(
+        named.is_some_and(|line| line.contains("/v2/groups")),
+        "{ran:?}"
+    );
+    assert!(
+        ran.error
+            .contains("1 fine, 0 failed, 0 admitted and not there, 1 not called"),
+        "{ran:?}"
+    );
+    // The same is a problem for the test of rules, to which all built-in sources are put.
+    let mut tested = Command::new(binary("hushgate"));
+    tested.args(["rules", "test", &half]);
+    let ran = run(tested, &[], "").await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        format!("{ran:?}").contains("endpoint 2 has no example"),
+        "{ran:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_help_has_each_option_under_its_own_heading() {
+    let ran = call(&["--help"], &[], "").await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let (first, rest) = ran.out.split_once("\nIdentity:\n").expect("a heading");
+    let (identity, rest) = rest.split_once("\nAnswer:\n").expect("a heading");
+    let (answer, load) = rest.split_once("\nLoad and limits:\n").expect("a heading");
+    for (part, options) in [
+        (
+            first,
+            &[
+                "--health",
+                "--all <",
+                "--refused",
+                "--method",
+                "--header",
+                "--body",
+                "--as-user",
+            ][..],
+        ),
+        (
+            identity,
+            &[
+                "--token-file",
+                "--token-command",
+                "--google ",
+                "--google-key",
+                "--audience",
+                "--aws-iam",
+                "--anonymous",
+            ],
+        ),
+        (answer, &["--raw", "--json", "--include"]),
+        (
+            load,
+            &[
+                "--repeat",
+                "--concurrency",
+                "--timeout",
+                "--max-bytes",
+                "Exit codes: 0 answered",
+            ],
+        ),
+    ] {
+        for option in options {
+            assert!(part.contains(option), "{option} not in:\n{part}");
+        }
+    }
+    assert!(
+        !ran.out.contains("--token <"),
+        "a token never stands in an argument"
+    );
 }
 
 #[tokio::test]

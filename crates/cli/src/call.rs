@@ -37,6 +37,10 @@ use target::Target;
 use verdict::Verdict;
 use wire::{Limits, Wire};
 
+// Without a heading of their own, options behind those of the identity would stand under its heading.
+const ANSWER: &str = "Answer";
+const LOAD: &str = "Load and limits";
+
 /// Options of `call`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -87,29 +91,29 @@ pub struct Options {
     identity: IdentityOptions,
 
     /// The body byte for byte
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with = "json", help_heading = ANSWER)]
     raw: bool,
     /// One JSON object per call, for scripts
-    #[arg(long)]
+    #[arg(long, help_heading = ANSWER)]
     json: bool,
     /// All headers of the answer
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = ANSWER)]
     include: bool,
 
     /// Call this many times and tell percentiles
-    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "TIMES", help_heading = LOAD, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     repeat: Option<u32>,
     /// With --repeat: this many calls at once
-    #[arg(long, value_name = "CALLS", default_value_t = 1, requires = "repeat",
+    #[arg(long, value_name = "CALLS", help_heading = LOAD, default_value_t = 1, requires = "repeat",
           value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
 
     /// Seconds for one call, all included
-    #[arg(long, value_name = "SECONDS", default_value_t = 200,
+    #[arg(long, value_name = "SECONDS", help_heading = LOAD, default_value_t = 200,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
     /// The most bytes of an answer
-    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024)]
+    #[arg(long, value_name = "BYTES", help_heading = LOAD, default_value_t = 64 * 1024 * 1024)]
     max_bytes: usize,
 }
 

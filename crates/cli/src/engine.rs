@@ -1,5 +1,6 @@
 //! Rules and keys together, outside a gateway: what `sanitize` and `rules test` run on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
@@ -180,6 +181,25 @@ impl Engine {
     /// How many endpoints the rules have.
     pub fn endpoints(&self) -> usize {
         self.rules.endpoints().len()
+    }
+
+    /// The endpoints, by index, that no answered example call exercises.
+    pub fn without_example(&self, calls: &[Call]) -> Vec<usize> {
+        let pseudonymizer = self.sanitizer.pseudonymizer();
+        let covered: BTreeSet<usize> = calls
+            .iter()
+            .filter(|call| call.name.is_some())
+            .filter_map(|call| {
+                let target = call.target(|v| pseudonymizer.tokenize(v).unwrap_or_default());
+                match self.admit(call, &target) {
+                    Outcome::Admitted(endpoint) => Some(endpoint),
+                    Outcome::Refused { .. } => None,
+                }
+            })
+            .collect();
+        (0..self.endpoints())
+            .filter(|endpoint| !covered.contains(endpoint))
+            .collect()
     }
 
     /// An endpoint as the rules write it.

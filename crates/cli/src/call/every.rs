@@ -19,6 +19,7 @@ use super::show::{self, Form};
 use super::verdict::Verdict;
 use super::wire::{Answer, Line};
 use crate::connection::failure::Failure;
+use crate::engine::{Engine, Keys};
 use crate::examples::{Call, Folder, replace_placeholders};
 use crate::print;
 use crate::sources::BuiltIn;
@@ -56,7 +57,7 @@ pub(super) async fn run(
     line: &mut Line,
     form: Form,
 ) -> Result<ExitCode, Failure> {
-    let examples =
+    let (examples, endpoints) =
         load(source).map_err(|error| Failure::usage(Code::SourceUnknown, format!("{error:#}")))?;
     let mut run = Run {
         common,
@@ -75,7 +76,7 @@ pub(super) async fn run(
         }
         if call.refused.is_some() && !matches!(call.method(), "GET" | "HEAD") {
             run.skip(
-                call,
+                &call.call,
                 "not sent: it would change data if the function had other rules",
             );
             continue;
@@ -97,9 +98,12 @@ pub(super) async fn run(
     }
     for example in waiting {
         run.skip(
-            &example.call,
+            &example.call.call,
             "skipped: no answer so far had a pseudonym for it",
         );
+    }
+    for endpoint in endpoints {
+        run.skip(&endpoint, "the rules list it, and no example calls it");
     }
     Ok(run.end())
 }
@@ -251,10 +255,10 @@ impl Run<'_> {
         Outcome::Failed
     }
 
-    fn skip(&mut self, call: &Call, why: &str) {
+    fn skip(&mut self, call: &str, why: &str) {
         self.count.skipped += 1;
         if !self.form.json {
-            print::line(&format!("  – {:>10}     {}   {why}", "", call.call));
+            print::line(&format!("  – {:>10}     {}   {why}", "", clean::line(call)));
         }
     }
 
@@ -347,21 +351,27 @@ fn wanted(examples: &[Example]) -> Vec<String> {
     wanted
 }
 
-/// The examples of a built-in source, or of a folder with one.
-fn load(source: &str) -> anyhow::Result<Vec<Example>> {
-    let examples: Vec<_> = if source.contains(['/', '.']) {
+/// The examples of a built-in source, or of a folder with one, and the endpoints that have none.
+fn load(source: &str) -> anyhow::Result<(Vec<Example>, Vec<String>)> {
+    let keys = Keys::examples()?;
+    let (calls, examples, engine) = if source.contains(['/', '.']) {
         let folder = Folder::find(source)?;
         let original = |name: &str| std::fs::read_to_string(folder.original(name)).ok();
-        with_originals(folder.calls()?, original)
+        let calls = folder.calls()?;
+        let engine = Engine::load(&folder.rules(), &keys, false)?;
+        (calls.clone(), with_originals(calls, original), engine)
     } else {
         let built_in = BuiltIn::find(source)?;
-        with_originals(built_in.calls()?, |name| {
-            built_in.original(name).map(str::to_owned)
-        })
+        let original = |name: &str| built_in.original(name).map(str::to_owned);
+        let calls = built_in.calls()?;
+        let engine = Engine::from_text("rules.yaml", built_in.rules, &keys, false)?;
+        (calls.clone(), with_originals(calls, original), engine)
     };
     let named = examples.iter().any(|example| example.call.name.is_some());
+    let endpoints = engine.without_example(&calls);
+    let endpoints = endpoints.iter().map(|i| engine.template(*i).to_owned());
     named
-        .then_some(examples)
+        .then(|| (examples, endpoints.collect()))
         .context("the source has no example calls")
 }
 
