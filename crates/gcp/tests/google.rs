@@ -10,6 +10,8 @@
 mod emulator;
 #[path = "google/front.rs"]
 mod front;
+#[path = "google/function.rs"]
+mod function;
 #[path = "google/identity.rs"]
 mod identity;
 #[path = "google/life.rs"]

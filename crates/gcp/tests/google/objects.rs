@@ -36,7 +36,7 @@ impl Place {
         Some(Self { bucket, wire })
     }
 
-    fn objects(&self) -> CloudStorage {
+    pub(crate) fn objects(&self) -> CloudStorage {
         let environment = environment("STORAGE_EMULATOR_HOST", &self.wire.address);
         CloudStorage::open(&self.bucket, &environment).unwrap()
     }
