@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::servers::{key_file, last, metadata_server, recording, token_endpoint};
+use super::servers::{answering, key_file, last, metadata_server, recording, token_endpoint};
 use super::{SECRET_KEY, USERS, call, kept, token_file};
 use crate::support::World;
 use crate::support::world::AUDIENCE;
@@ -186,6 +186,12 @@ async fn a_function_that_does_not_take_an_identity_is_told_what_was_sent() {
     let ran = call(&[&url, USERS, "--aws-iam"], &keys, "").await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.error.contains("token-missing: "), "{ran:?}");
+    assert!(
+        ran.error.contains(
+            "beside --aws-iam, or ask its operator for HUSHGATE_PLATFORM_CALLERS=aws-iam"
+        ),
+        "{ran:?}"
+    );
     let strange = world
         .issuer
         .token("somebody", AUDIENCE, Duration::from_mins(5));
@@ -200,4 +206,39 @@ async fn a_function_that_does_not_take_an_identity_is_told_what_was_sent() {
     ] {
         assert!(ran.error.contains(says), "{says}: {ran:?}");
     }
+    assert!(
+        !ran.error.contains("--aws-iam"),
+        "the token decided: {ran:?}"
+    );
+
+    let other = world
+        .issuer
+        .token("somebody", AUDIENCE, Duration::from_mins(5));
+    let metadata = metadata_server(&other.expect("a token")).await;
+    let place = metadata.url().replace("http://", "");
+    let machine = [("GCE_METADATA_HOST", place.as_str())];
+    let google = [url.as_str(), USERS, "--google", "--audience", AUDIENCE];
+    let ran = call(&google, &machine, "").await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for says in [
+        "token-invalid: ",
+        "subject is `somebody`",
+        "HUSHGATE_PLATFORM_CALLERS=cloud-run",
+    ] {
+        assert!(ran.error.contains(says), "{says}: {ran:?}");
+    }
+
+    let strange = [
+        ("x-hushgate-request-id", "r1"),
+        ("x-hushgate-error", "token-invalid"),
+    ];
+    let function = answering(401, &strange, b"{}").await;
+    let ran = call(&[&function.url(), "/x", "--aws-iam"], &keys, "").await;
+    assert!(
+        ran.code == Some(1)
+            && ran
+                .error
+                .contains("name this IAM principal in the access policy"),
+        "{ran:?}"
+    );
 }

@@ -170,6 +170,14 @@ impl Identity {
         matches!(self.plan, Plan::Aws(..))
     }
 
+    /// Whether a token for the function itself is sent.
+    pub(super) fn has_workload(&self) -> bool {
+        matches!(
+            self.plan,
+            Plan::Tokens(Some(_), _) | Plan::Aws(_, _, Some(_))
+        )
+    }
+
     /// Whether a Google identity token is sent.
     pub(super) fn has_google(&self) -> bool {
         matches!(self.plan, Plan::Tokens(_, Some(_)))

@@ -59,7 +59,7 @@ impl Verdict {
     pub(super) fn of(answer: &Answer, path: &str, target: &Target, identity: &Identity) -> Self {
         let ours = answer.headers.contains_key("x-hushgate-request-id");
         if let Some(code) = answer.header("x-hushgate-error").filter(|_| ours) {
-            return refused(code);
+            return refused(code, identity);
         }
         if answer.status.is_redirection() && answer.headers.contains_key("location") {
             return Self::failed(
@@ -89,7 +89,7 @@ fn place(location: &str) -> String {
     origin.map_or_else(|| "another path".to_owned(), |origin| clean::line(&origin))
 }
 
-fn refused(code: &str) -> Verdict {
+fn refused(code: &str, identity: &Identity) -> Verdict {
     let Some(cause) = Cause::ALL.iter().find(|cause| cause.code() == code) else {
         return Verdict::failed(
             &clean::line(code),
@@ -107,7 +107,30 @@ fn refused(code: &str) -> Verdict {
                 | Cause::PathNotNormal
                 | Cause::PseudonymInvalid
         ),
-        ..Verdict::failed(cause.code(), cause.sentence(), cause.next_step())
+        ..Verdict::failed(
+            cause.code(),
+            cause.sentence(),
+            to_a_platform(*cause, identity).unwrap_or(cause.next_step()),
+        )
+    }
+}
+
+/// What to do where only the platform before the function was shown something.
+fn to_a_platform(cause: Cause, identity: &Identity) -> Option<&'static str> {
+    if identity.has_workload() {
+        return None;
+    }
+    match cause {
+        Cause::TokenMissing if identity.is_aws() => Some(
+            "The function does not take the IAM principal alone: give it a workload token with --token-file or --token-command beside --aws-iam, or ask its operator for HUSHGATE_PLATFORM_CALLERS=aws-iam.",
+        ),
+        Cause::TokenInvalid if identity.is_aws() => Some(
+            "Ask the data owner to name this IAM principal in the access policy (`aws_iam`), or give a workload token beside --aws-iam.",
+        ),
+        Cause::TokenInvalid if identity.has_google() => Some(
+            "Compare what the token says with the access policy. Where Cloud Run checks callers, the function gets this token without its signature: give a workload token beside it, or ask the operator for HUSHGATE_PLATFORM_CALLERS=cloud-run.",
+        ),
+        _ => None,
     }
 }
 
