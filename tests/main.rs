@@ -24,6 +24,7 @@ mod connections_instances;
 mod connections_life;
 mod connections_shared;
 mod control;
+mod demonstration;
 mod documents;
 mod dying;
 mod federated;
