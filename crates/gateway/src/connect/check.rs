@@ -167,7 +167,7 @@ impl Connector {
         let mut answer = None;
         if let Some(call) = &account.validate {
             let (credential, response) = check.with_one_renewal(user, credential, call).await?;
-            answer = Some(check.success(call, "check", &response, &credential)?);
+            answer = Some(check.success(call, "check", &response, &[credential.token()])?);
         }
         let (account_name, email) = match &account.profile {
             None => (None, None),
@@ -199,7 +199,7 @@ impl Connector {
         };
         let credential = self.obtain(user).await?;
         let (credential, response) = check.with_one_renewal(user, credential, call).await?;
-        let answer = check.success(call, "profile", &response, &credential)?;
+        let answer = check.success(call, "profile", &response, &[credential.token()])?;
         Ok(Some(answer))
     }
 

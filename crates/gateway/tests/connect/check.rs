@@ -298,6 +298,27 @@ async fn a_vendors_own_call_may_carry_the_client_instead_of_the_credential() {
     assert_eq!(fault.code(), "check-refused");
 }
 
+#[tokio::test]
+async fn a_vendor_that_echoes_the_tokens_of_a_revocation_is_not_quoted_with_them() {
+    let own = "  revoke: {kind: call, method: POST, path: /end, body: {json: {t: \"{{refresh_token}}\"}}}\n";
+    let yaml = with_revoke(own).replace("rotation: constant", "rotation: rotating");
+    let token = r#"{"access_token":"do-not-show-access","refresh_token":"do-not-show-successor","expires_in":3600}"#;
+    let echo =
+        r#"{"error":"no do-not-show-successor, do-not-show-access, do-not-show-secret here"}"#;
+    let refused = reply("400 Bad Request", "application/json", echo);
+    let case = case(&yaml, vec![json(token), refused]).await;
+    let fault = case.connector.revoke().await.unwrap_err();
+    let body = &case.server.requests()[1].body;
+    assert_eq!(body, r#"{"t":"do-not-show-successor"}"#);
+    let told = fault
+        .vendor_message()
+        .expect("what the vendor says")
+        .as_str();
+    assert!(told.starts_with("no ") && told.ends_with(" here"), "{told}");
+    assert!(!told.contains(MARK), "{told}");
+    assert!(!format!("{fault} {fault:?}").contains(MARK));
+}
+
 #[test]
 fn a_vendors_own_call_carries_the_client_by_basic_only_and_only_where_there_is_one() {
     let own = |kind: &str| {

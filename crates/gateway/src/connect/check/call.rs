@@ -126,17 +126,17 @@ impl<'c> Check<'c> {
         }
     }
 
-    /// The answer of a call that succeeded, `null` when it is not JSON.
+    /// The answer of a call that succeeded, `null` when it is not JSON; `tokens` were sent with it.
     pub(super) fn success(
         &self,
         call: &Call,
         what: &'static str,
         response: &TokenResponse,
-        credential: &Credential,
+        tokens: &[Option<Secret>],
     ) -> Result<Value, CheckFault> {
         let status = response.status;
         let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-        let message = || self.message(&answer, credential);
+        let message = || self.message(&answer, tokens);
         if !call.success.status_fits(status) {
             return Err(match status {
                 300..=399 => ConnectFault::Redirected(status).into(),
@@ -168,14 +168,14 @@ impl<'c> Check<'c> {
     }
 
     /// The vendor's message, without anything that we sent.
-    fn message(&self, answer: &Value, credential: &Credential) -> Option<VendorText> {
+    fn message(&self, answer: &Value, tokens: &[Option<Secret>]) -> Option<VendorText> {
         let places = &self.connector.source().auth.account.validate_error;
         let text = places.iter().find_map(|p| p.get(answer)?.as_str())?;
-        let token = credential.token();
         let auth = &self.connector.source().auth;
         let secrets = auth.fields.iter().filter(|f| f.secret);
         let secrets = secrets.filter_map(|f| self.values.get(&f.name));
-        let sent: Vec<&str> = secrets.chain(token.as_ref().map(Secret::reveal)).collect();
+        let tokens = tokens.iter().flatten().map(Secret::reveal);
+        let sent: Vec<&str> = secrets.chain(tokens).collect();
         VendorText::without(text, &sent, LONGEST_MESSAGE)
     }
 }

@@ -33,7 +33,8 @@ impl Check<'_> {
             put_on(&credential, &mut request)?;
         }
         let response = connector.parts().endpoint.call(request).await?;
-        self.success(call, "revocation", &response, &credential)?;
+        let tokens = [credential.token(), refresh_token];
+        self.success(call, "revocation", &response, &tokens)?;
         Ok(())
     }
 
