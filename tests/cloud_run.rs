@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use reqwest::{Client, Method, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -369,4 +371,71 @@ async fn the_time_to_end_can_be_set() {
         "{time:?}"
     );
     assert!(call.await.expect("the call ends").is_err());
+}
+
+/// A token as Cloud Run hands it over: checked, and without its signature.
+fn unsigned(subject: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("a clock").as_secs();
+    let claims = serde_json::json!({
+        "iss": "https://accounts.google.com", "sub": subject, "aud": "https://zoom-1234.run.example",
+        "iat": now - 5, "exp": now + 1800,
+    });
+    let parts = [
+        r#"{"alg":"RS256","kid":"k","typ":"JWT"}"#.to_owned(),
+        claims.to_string(),
+    ];
+    let [head, claims] = parts.map(|part| URL_SAFE_NO_PAD.encode(part));
+    format!("Bearer {head}.{claims}.SIGNATURE_REMOVED_BY_GOOGLE")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platforms_word_counts_where_it_was_asked_for_and_nowhere_else() {
+    let signed = crate::support::world::policy("https://issuer.example.com", "[zoom]");
+    let checked = format!(
+        "{signed}  - id: checked\n    identity: {{cloud_run: {{subject: \"104857\", audience: \"https://zoom-1234.run.example\"}}}}\n    \
+         sources: [zoom]\ncloud_run: {{unauthenticated: refused}}\n"
+    );
+    let start = |policy: &str, more: &[(&str, &str)]| {
+        let mut all = more.to_vec();
+        all.push(("HUSHGATE_ACCESS", policy));
+        all.push(("PSEUDONYM_KEY", crate::support::world::KEY));
+        Function::start("zoom", &all)
+    };
+    let switch = [("HUSHGATE_PLATFORM_CALLERS", "cloud-run")];
+    let on = start(&checked, &[CLOUD_RUN, &switch].concat());
+    let off = start(&signed, CLOUD_RUN);
+    let elsewhere = start(&signed, &[]);
+    let client = Client::builder().no_proxy().build().expect("a client");
+    let (known, stranger) = (unsigned("104857"), unsigned("104858"));
+    for (function, headers, status) in [
+        // Known: the rules decide, and do not list this call.
+        (&on, vec![("authorization", &known)], 403),
+        (&on, vec![("x-serverless-authorization", &known)], 403),
+        (&on, vec![("authorization", &stranger)], 401),
+        (
+            &on,
+            vec![
+                ("authorization", &known),
+                ("x-serverless-authorization", &stranger),
+            ],
+            401,
+        ),
+        (&off, vec![("authorization", &known)], 401),
+        (&off, vec![("x-serverless-authorization", &known)], 401),
+        (&elsewhere, vec![("authorization", &known)], 401),
+        (
+            &elsewhere,
+            vec![("x-serverless-authorization", &known)],
+            401,
+        ),
+    ] {
+        let mut request = client.get(format!("{}/v2/not/listed", function.url()));
+        for (name, value) in &headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.expect("an answer");
+        let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
+        assert_eq!(answer.status(), status, "{names:?}\n{}", function.log());
+    }
 }

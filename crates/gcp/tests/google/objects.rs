@@ -304,3 +304,20 @@ async fn a_bucket_that_is_missing_is_told_of() {
         "{written:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_of_one_object_at_once_leave_one_of_them_whole() {
+    let place = place!();
+    // Those of the second half are written in parts.
+    let size = |n: u8| 1000 + usize::from(n / 4) * (5 << 20);
+    let writers = (0..8_u8).map(|n| {
+        let objects = place.objects();
+        tokio::spawn(async move { put(&objects, "object", &vec![n; size(n)]).await })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap().unwrap();
+    }
+    let kept = read(&place.objects(), "object").await.unwrap();
+    let first = kept[0];
+    assert!(kept.len() == size(first) && kept.iter().all(|b| *b == first));
+}

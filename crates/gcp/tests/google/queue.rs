@@ -167,3 +167,50 @@ async fn what_pub_sub_can_t_hold_is_refused_before_anything_is_sent() {
         .unwrap();
     assert!(none.is_empty() && start.elapsed() >= Duration::from_millis(300));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_a_queue_is_told_in_time() {
+    let place = place!();
+    let queue = place.queue();
+    for (mishap, words) in [
+        (Mishap::Status(503, ""), "it answered 503"),
+        (Mishap::Cut, "the connection broke"),
+    ] {
+        place.mishap(":", usize::MAX, mishap);
+        let start = Instant::now();
+        let sent = queue.send(vec![message("x")]).await.unwrap_err();
+        let received = queue.receive(1, Duration::ZERO, MINUTE).await.unwrap_err();
+        for error in [sent, received] {
+            assert_eq!(error.code(), "queue-unavailable");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert!(start.elapsed() < Duration::from_secs(10));
+        place.wire.mishaps.calm();
+    }
+    queue.send(vec![message("x")]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_lost_lose_no_message() {
+    let place = place!();
+    let queue = place.queue();
+    // The message is there; whoever heard nothing sends it again.
+    place.mishap(":publish", 1, Mishap::Lost);
+    queue.send(vec![message("work")]).await.unwrap();
+    // Messages of a lost answer are given again when their time is over.
+    place.mishap(":pull", 1, Mishap::Lost);
+    let mut got = 0;
+    let start = Instant::now();
+    while got < 2 && start.elapsed() < Duration::from_secs(40) {
+        let wait = Duration::from_secs(5);
+        for one in queue.receive(10, wait, MINUTE).await.unwrap() {
+            assert_eq!(one.message, message("work"));
+            place.mishap(":acknowledge", 1, Mishap::Lost);
+            queue.done(&one.receipt).await.unwrap();
+            got += 1;
+        }
+    }
+    assert_eq!(got, 2, "at least once, here twice");
+    let rest = queue.receive(10, Duration::from_secs(1), MINUTE).await;
+    assert!(rest.unwrap().is_empty(), "what is done does not come again");
+}
