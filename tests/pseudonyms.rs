@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::function::{binary, root, scratch};
+use crate::support::skipped;
 use crate::support::world::KEY;
 
 const RULES: &str = "\
@@ -37,7 +38,7 @@ fn another_implementation_makes_the_same_pseudonyms_from_the_documentation() {
             std::env::var_os("HUSHGATE_REQUIRE_PEERS").is_none(),
             "HUSHGATE_PYTHON is not set; run `cargo xtask test`"
         );
-        println!("skipped: HUSHGATE_PYTHON is not set; `cargo xtask test` sets it");
+        skipped("HUSHGATE_PYTHON is not set; `cargo xtask test` sets it");
         return;
     };
     let (number, key) = KEY.split_once(':').expect("a numbered key");

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::function::{binary, root, scratch};
+use crate::support::skipped;
 
 /// The declarations of which one line is broken, by name.
 const BASES: &str = include_str!("schema/bases.yaml");
@@ -87,11 +88,7 @@ fn judged(texts: &[&str]) -> Option<Vec<Vec<String>>> {
             std::env::var_os("HUSHGATE_REQUIRE_PEERS").is_none_or(|v| v != "1"),
             "the test peers are not installed: run `cargo xtask test`"
         );
-        // Past the capture of passing tests' output.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: no JSON Schema validator; `cargo xtask test` installs it and sets HUSHGATE_PEERS"
-        );
+        skipped("no JSON Schema validator; `cargo xtask test` installs it and sets HUSHGATE_PEERS");
         return None;
     };
     let mut node = Command::new("node")

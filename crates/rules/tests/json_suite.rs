@@ -2,6 +2,7 @@
 //! choice that RFC 8259 leaves is written down here.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use hushgate_rules::json::{Document, Limits, Symbols};
@@ -179,7 +180,8 @@ fn suites() -> PathBuf {
 fn agrees_with_the_public_parsing_suite() {
     let folder = suites();
     if !folder.is_dir() {
-        println!("skipped: {} not found", folder.display());
+        // Past the capture of passing tests' output.
+        let _ = writeln!(std::io::stderr(), "skipped: {} not found", folder.display());
         return;
     }
     let symbols = Symbols::new();

@@ -4,9 +4,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
     clippy::too_many_lines,
-    reason = "helpers of tests may fail by panicking, say what they skip, and hold long tables"
+    reason = "helpers of tests may fail by panicking, and hold long tables"
 )]
 
 mod documentation;
