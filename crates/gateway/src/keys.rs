@@ -141,3 +141,59 @@ fn invalid(detail: &str) -> Refusal {
         format!("pseudonym keys: {detail}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::Barrier;
+
+    use super::*;
+    use crate::ports::{MemoryStore, PortFuture};
+
+    /// A store that answers nobody before so many ask at once.
+    struct Meeting {
+        all: Barrier,
+        store: MemoryStore,
+    }
+
+    impl SecretStore for Meeting {
+        fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
+            Box::pin(async move {
+                self.all.wait().await;
+                self.store.read(name).await
+            })
+        }
+
+        fn write<'a>(&'a self, name: &'a str, _: Secret) -> PortFuture<'a, Result<(), StoreError>> {
+            Box::pin(async move { Err(StoreError::ReadOnly(name.to_owned())) })
+        }
+    }
+
+    #[tokio::test]
+    async fn all_keys_are_asked_for_at_once() {
+        for compat in [false, true] {
+            let wanted = if compat { COMPAT } else { NATIVE };
+            let entries = wanted.iter().take(2).map(|name| match *name {
+                names::PSEUDONYM_KEY => (*name, "1:a2V5LW9mLXRoZS10ZXN0cy10aGlydHktdHdvLWJ5dGU"),
+                name => (name, "salt of the tests, long enough for any"),
+            });
+            let store = Meeting {
+                all: Barrier::new(wanted.len()),
+                store: MemoryStore::new(entries),
+            };
+            let settings = Settings {
+                compat,
+                pseudonyms: pseudonym::Options::default(),
+                request_timeout: Duration::from_secs(1),
+                max_response_bytes: 1000,
+                max_response_depth: 10,
+                warnings: Vec::new(),
+            };
+            let keys = Keys::new(Arc::new(store), &settings);
+            let loaded = tokio::time::timeout(Duration::from_secs(10), keys.load()).await;
+            let loaded = loaded.unwrap_or_else(|_| panic!("one after the other, {compat}"));
+            assert!(loaded.is_ok(), "{:?}", loaded.err());
+        }
+    }
+}
