@@ -28,6 +28,9 @@ use crate::generate;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const MIB: f64 = 1024.0 * 1024.0;
 
+/// How large a zip should be at most, in bytes: a cold start loads and unpacks it.
+const AIM: usize = 6 << 20;
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The sources whose functions are packaged, such as `zoom`
@@ -176,7 +179,7 @@ impl Packing<'_> {
         Ok([
             file,
             mib(function.len()),
-            mib(bytes.len()),
+            packed(bytes.len(), self.options),
             bill.len().to_string(),
             compress::sha256(&bytes),
         ])
@@ -278,6 +281,15 @@ fn mib(bytes: usize) -> String {
     format!("{:.2} MiB", bytes as f64 / MIB)
 }
 
+/// The size of a package, and whether it is more than it should be.
+fn packed(bytes: usize, options: &Options) -> String {
+    let shipped = options.cloud == Cloud::Aws && options.profile == Profile::Dist;
+    if shipped && bytes > AIM {
+        return format!("{}, over the aim of {}", mib(bytes), mib(AIM));
+    }
+    mib(bytes)
+}
+
 /// Columns as wide as their widest cell.
 fn table(rows: &[[String; 5]]) -> String {
     let width = |column: usize| rows.iter().map(|r| r[column].len()).max().unwrap_or(0);
@@ -290,4 +302,26 @@ fn table(rows: &[[String; 5]]) -> String {
         text.push('\n');
     }
     text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_when_a_zip_is_larger_than_it_should_be() {
+        let mut options = Options {
+            sources: Vec::new(),
+            all: true,
+            cloud: Cloud::Aws,
+            arch: Arch::host(),
+            profile: Profile::Dist,
+            out: PathBuf::new(),
+        };
+        assert_eq!(packed(6 << 20, &options), "6.00 MiB");
+        let over = packed(7 << 20, &options);
+        assert_eq!(over, "7.00 MiB, over the aim of 6.00 MiB");
+        options.profile = Profile::Dev;
+        assert_eq!(packed(7 << 20, &options), "7.00 MiB");
+    }
 }
