@@ -7,31 +7,19 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hushgate_cli::sample::{Issuer, LoopbackServer, Request, Response};
-use serde_json::{Value, json};
+use hushgate_cli::sample::{Issuer, LoopbackServer};
+use serde_json::json;
 
 use crate::process::{AUDIENCE, source, status, wait};
 use crate::runtime_api::RuntimeApi;
+use crate::stores::Store;
 use crate::{markdown, quantile};
 
 const STARTS: usize = 100;
 const WARM: usize = 1000;
 const LONG: Duration = Duration::from_secs(30);
 const PATH: &str = "/v2/users";
-
-/// The secrets of source zoom and of the deployment.
-const SECRETS: &[(&str, &str)] = &[
-    (
-        "PSEUDONYM_KEY",
-        "1:aHVzaGdhdGUtZTJlLWtleS1ub3QtYS1zZWNyZXQtMzI=",
-    ),
-    ("CLIENT_ID", "id"),
-    ("CLIENT_SECRET", "secret"),
-    ("ACCOUNT_ID", "account"),
-];
 
 /// What one host's processes showed, in milliseconds and KiB.
 #[derive(Default)]
@@ -147,8 +135,8 @@ impl Drop for Process {
 /// Issuer, source and secret stores.
 struct World {
     source: LoopbackServer,
-    secrets_manager: LoopbackServer,
-    secret_manager: LoopbackServer,
+    secrets_manager: Store,
+    secret_manager: Store,
     policy: String,
     token: String,
 }
@@ -170,12 +158,8 @@ impl World {
         let body = format!("{{\"users\":[{}]}}", vec![user; 20].join(","));
         Self {
             source: source(Bytes::from(body)).await,
-            secrets_manager: LoopbackServer::start(|request| secrets_manager(&request))
-                .await
-                .unwrap(),
-            secret_manager: LoopbackServer::start(|request| secret_manager(&request))
-                .await
-                .unwrap(),
+            secrets_manager: Store::aws().await,
+            secret_manager: Store::google().await,
             policy,
             token,
         }
@@ -226,64 +210,6 @@ fn plain() -> reqwest::Client {
         .unwrap()
 }
 
-/// The value of the entry whose name ends `text`.
-fn secret(text: &str) -> Option<&'static str> {
-    let known = SECRETS.iter().find(|(name, _)| text.ends_with(name));
-    known.map(|(_, value)| *value)
-}
-
-/// `GetSecretValue` of AWS Secrets Manager (AWS JSON 1.1).
-fn secrets_manager(request: &Request) -> Response {
-    let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-    let name = asked["SecretId"].as_str().unwrap_or_default();
-    let (status, body) = match secret(name) {
-        Some(value) => (
-            200,
-            json!({
-                "ARN": format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf"),
-                "Name": name,
-                "SecretString": value,
-                "VersionId": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-                "VersionStages": ["AWSCURRENT"],
-                "CreatedDate": 1_795_262_400.0,
-            }),
-        ),
-        None => (
-            400,
-            json!({"__type": "ResourceNotFoundException", "Message": "none"}),
-        ),
-    };
-    answer(status, "application/x-amz-json-1.1", &body)
-}
-
-/// `AccessSecretVersion` of Google Secret Manager.
-fn secret_manager(request: &Request) -> Response {
-    let path = request.uri().path();
-    let name = path.split('/').nth(5).unwrap_or_default();
-    let (status, body) = match secret(name) {
-        Some(value) => (
-            200,
-            json!({
-                "name": format!("projects/bench/secrets/{name}/versions/1"),
-                "payload": {"data": STANDARD.encode(value)},
-            }),
-        ),
-        None => (
-            404,
-            json!({"error": {"code": 404, "status": "NOT_FOUND", "message": "none"}}),
-        ),
-    };
-    answer(status, "application/json", &body)
-}
-
-fn answer(status: u16, media: &'static str, body: &Value) -> Response {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
-    let media = http::HeaderValue::from_static(media);
-    response.headers_mut().insert("content-type", media);
-    response
-}
-
 fn lambda(world: &World, program: &PathBuf, _: &tokio::runtime::Runtime) -> Figures {
     let event = json!({
         "version": "2.0",
@@ -311,6 +237,7 @@ fn lambda(world: &World, program: &PathBuf, _: &tokio::runtime::Runtime) -> Figu
     .to_string();
     let mut figures = Figures::default();
     for start in 0..STARTS {
+        world.secrets_manager.forget();
         let api = RuntimeApi::start();
         let begin = Instant::now();
         let process = world
@@ -323,7 +250,10 @@ fn lambda(world: &World, program: &PathBuf, _: &tokio::runtime::Runtime) -> Figu
             .env("AWS_ACCESS_KEY_ID", "ASIAEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "example")
             .env("AWS_SESSION_TOKEN", "example")
-            .env("AWS_ENDPOINT_URL", world.secrets_manager.url())
+            .env(
+                "AWS_ENDPOINT_URL",
+                format!("http://{}", world.secrets_manager.address()),
+            )
             .env("HUSHGATE_SECRETS", "aws-secretsmanager:hushgate/zoom")
             .spawn()
             .map(Process)
@@ -357,8 +287,9 @@ fn lambda(world: &World, program: &PathBuf, _: &tokio::runtime::Runtime) -> Figu
 
 fn cloud_run(world: &World, program: &PathBuf, runtime: &tokio::runtime::Runtime) -> Figures {
     let mut figures = Figures::default();
-    let emulator = world.secret_manager.address().to_string();
+    let emulator = world.secret_manager.address();
     for start in 0..STARTS {
+        world.secret_manager.forget();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
             .unwrap()
@@ -369,7 +300,7 @@ fn cloud_run(world: &World, program: &PathBuf, runtime: &tokio::runtime::Runtime
             .command(program)
             .env("PORT", port.to_string())
             .env("SECRET_MANAGER_EMULATOR_HOST", &emulator)
-            .env("HUSHGATE_SECRETS", "gcp-secretmanager:bench/zoom")
+            .env("HUSHGATE_SECRETS", "gcp-secretmanager:benchmark/zoom")
             .spawn()
             .map(Process)
             .unwrap();

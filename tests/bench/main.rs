@@ -19,6 +19,7 @@ mod latency;
 mod process;
 #[path = "../support/runtime_api.rs"]
 mod runtime_api;
+mod stores;
 mod throughput;
 
 use std::fmt::Write as _;

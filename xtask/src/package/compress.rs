@@ -10,7 +10,7 @@ use flate2::write::DeflateEncoder;
 use sha2::{Digest as _, Sha256};
 use zopfli::Format;
 
-/// How often the encoder improves its choices; more than these save less than a thousandth.
+/// How often the encoder improves its choices.
 const ROUNDS: NonZeroU64 = NonZeroU64::new(5).unwrap();
 
 /// How hard to compress.
