@@ -170,7 +170,7 @@ impl Function {
             Ok(inbound) => self.gateway.handle(inbound).await,
             Err(refusal) => self.refuse(&refusal),
         };
-        let saved = tokio::time::timeout_at(budget.quiet.into(), self.gateway.quiet()).await;
+        let saved = tokio::time::timeout_at(budget.quiet.into(), self.gateway.secured()).await;
         if saved.is_err() {
             tracing::warn!("frozen while a credential was being obtained or saved");
         }

@@ -208,13 +208,21 @@ impl Connector {
         Ok(self.inner.keeper(self.user(user)?).token_life())
     }
 
-    /// Ends when no exchange is under way and everything that one gave is saved.
+    /// Ends when no exchange is under way and everything that one gave is saved, and the lock given back.
     ///
-    /// A host that can be stopped, or is frozen between requests, waits for this first: what an
-    /// exchange under way returns would else be lost.
+    /// A host that can be stopped waits for this first: what an exchange under way returns would else be
+    /// lost.
     pub async fn quiet(&self) {
         for keeper in self.inner.slots.all() {
             keeper.quiet().await;
+        }
+    }
+
+    /// Ends when standing still would lose nothing that can't be had again. A host that is frozen between
+    /// requests waits for this before each answer; [`Connector::quiet`] may take seconds more.
+    pub async fn secured(&self) {
+        for keeper in self.inner.slots.all() {
+            keeper.secured().await;
         }
     }
 

@@ -110,6 +110,12 @@ impl Gateway {
         self.connector.quiet().await;
     }
 
+    /// Ends when a process that is frozen from here on loses no credential that can't be had again:
+    /// a host that freezes its processes between requests waits for this before each answer.
+    pub async fn secured(&self) {
+        self.connector.secured().await;
+    }
+
     /// Answers one request: a reply in every case, and one line in the log.
     ///
     /// Dropping the future ends the call to the source; the log line then says that the caller went away.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hushgate_gateway::connect::Connector;
 use hushgate_gateway::connect::lifecycle::{Intent, JOURNAL_ENTRY, Journal, LOCK_ENTRY, Print};
-use hushgate_gateway::ports::{MemoryStore, PortFuture, Secret, SecretStore, StoreError};
+use hushgate_gateway::ports::{Locked, MemoryStore, PortFuture, Secret, SecretStore, StoreError};
 use hushgate_gateway::refusal::Refusal;
 
 use crate::server::{Action, Server, json, reply};
@@ -174,7 +174,7 @@ async fn the_lock_is_given_back_and_the_journal_holds_no_refresh_token() {
     let free = fleet
         .store
         .lock(LOCK_ENTRY, "another", Duration::from_secs(1));
-    assert_ne!(free.await.unwrap(), hushgate_gateway::ports::Locked::Held);
+    assert_ne!(free.await.unwrap(), Locked::Held);
     let journal = fleet.journal().await;
     assert_eq!(journal.refresh, Some(Print::of("r1")));
     assert_eq!(journal.used, [Print::of("r0")]);
@@ -335,4 +335,30 @@ async fn without_the_right_to_share_a_process_goes_by_itself() {
     assert_eq!(bearer(&credential), "Bearer a1");
     let stored = store.0.read("REFRESH_TOKEN").await.unwrap().unwrap();
     assert_eq!(stored.reveal(), "r1");
+}
+
+#[tokio::test]
+async fn before_a_freeze_only_a_refresh_token_is_looked_after_for_seconds() {
+    let fields = [
+        ("CLIENT_ID", "i"),
+        ("CLIENT_SECRET", "s"),
+        ("ACCOUNT_ID", "a"),
+        ("REFRESH_TOKEN", "r0"),
+    ];
+    for (source, given_back) in [("zoom", false), ("jira-cloud", true)] {
+        let server = Server::start(rotating).await;
+        let clock = TestClock::at(crate::setup::START);
+        let store = Arc::new(MemoryStore::with_clock(fields, clock.clone()));
+        let mut setup = Setup::shipped(source, &server.origin, &[]);
+        setup.store = store.clone();
+        setup.clock = clock;
+        let instance = setup.connector();
+        instance.credential(None).await.unwrap();
+        instance.secured().await;
+        let journal = store.read(JOURNAL_ENTRY).await.unwrap();
+        assert!(journal.is_some(), "{source}: the token is not kept");
+        let free = store.lock(LOCK_ENTRY, "another", Duration::from_secs(1));
+        let free = free.await.unwrap() != Locked::Held;
+        assert_eq!(free, given_back, "{source}");
+    }
 }

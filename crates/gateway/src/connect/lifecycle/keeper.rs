@@ -13,7 +13,7 @@ use super::memory::{Memory, Offer};
 use super::print::Print;
 use super::save::Unsaved;
 use super::witness::Witness;
-use super::{Exchange, KeeperParts, Lease, Plan, Timing};
+use super::{Exchange, KeeperParts, Lease, Material, Plan, Timing};
 
 /// How often a refused credential is asked for anew before the refusal is believed.
 const MOST_ROUNDS: u32 = 3;
@@ -150,6 +150,19 @@ impl<X: Exchange> Keeper<X> {
         }
     }
 
+    /// Ends when the process may stand still, be it for ever, and nothing is lost by it: no exchange is
+    /// under way and everything is saved. Where a lost refresh token could not be had again, that is
+    /// [`Keeper::quiet`], which also looks whether what was written stands. Elsewhere the lock may still
+    /// be held: it goes on when the process does, or ends by itself.
+    pub async fn secured(&self) {
+        if self.0.plan.material == Material::RefreshToken {
+            return self.quiet().await;
+        }
+        while self.0.unfinished() {
+            self.0.parts.timer.sleep(QUIET_LOOK).await;
+        }
+    }
+
     /// Whether nobody but this handle uses the keeper, not even a task in the background.
     pub fn is_idle(&self) -> bool {
         Arc::strong_count(&self.0) == 1
@@ -189,8 +202,11 @@ impl<X: Exchange> Inner<X> {
     }
 
     async fn busy(&self) -> bool {
-        let tenure = self.desk.lock().await.tenure.is_some();
+        self.desk.lock().await.tenure.is_some() || self.unfinished()
+    }
+
+    fn unfinished(&self) -> bool {
         let state = self.state();
-        tenure || state.flight.is_some() || state.unsaved.is_some()
+        state.flight.is_some() || state.unsaved.is_some()
     }
 }
