@@ -22,13 +22,7 @@ pub(crate) fn functions(
     toolchain: &Toolchain,
 ) -> anyhow::Result<PathBuf> {
     let mut build = auditable()?;
-    build.args([
-        "auditable",
-        "build",
-        "--locked",
-        "--profile",
-        profile.name(),
-    ]);
+    build.args(["build", "--locked", "--profile", profile.name()]);
     build.args(["--package", "hushgate-functions"]);
     for source in sources {
         build.args(["--bin", source]);
@@ -114,18 +108,31 @@ fn places(target: &Path) -> anyhow::Result<[(PathBuf, &'static str); 3]> {
     ])
 }
 
-/// The pinned cargo-auditable in `.tools/`, installed on first use.
+/// A cargo whose programs hold the list of their crates, by the pinned cargo-auditable in `.tools/`, which
+/// is installed on first use.
+///
+/// It is set up as `cargo auditable` does it, but by its name alone: cargo makes the wrapper's path a
+/// part of our crates' identities, and so of the bytes that come out.
 fn auditable() -> anyhow::Result<Command> {
     let home = tools().join("cargo");
-    let binary = home.join("bin/cargo-auditable");
-    if !binary.exists() {
+    let folder = home.join("bin");
+    if !folder.join("cargo-auditable").exists() {
         let mut install = cargo();
         install
             .args(["install", "--locked", AUDITABLE, "--root"])
             .arg(&home);
         step("install cargo-auditable", &mut install)?;
     }
-    let mut command = Command::new(binary);
-    command.current_dir(root());
+    let usual = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::iter::once(folder).chain(std::env::split_paths(&usual));
+    let path = std::env::join_paths(path).context("PATH can't hold the folder of the tools")?;
+    let mut command = cargo();
+    command
+        .env("PATH", path)
+        .env("RUSTC_WORKSPACE_WRAPPER", "cargo-auditable")
+        .env(
+            "CARGO_AUDITABLE_ORIG_ARGS",
+            r#"{"offline":false,"locked":true,"frozen":false,"config":[]}"#,
+        );
     Ok(command)
 }
