@@ -1,5 +1,6 @@
-//! Objects in a folder of this machine.
+//! Objects in a folder of this machine, and what the objects of all clouds have in common.
 
+mod parts;
 pub mod testing;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,8 @@ use hushgate_gateway::ports::objects::{
 };
 use hushgate_gateway::ports::{Objects, PortFuture, Random as _, SystemRandom};
 use serde::{Deserialize, Serialize};
+
+pub use parts::Parts;
 
 /// The folder inside the folder for what is not an object: bodies being written, and heads.
 const OWN: &str = ".hushgate";

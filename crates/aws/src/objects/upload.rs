@@ -8,9 +8,9 @@ use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
-use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt as _;
+use bytes::Bytes;
 use hushgate_gateway::ports::objects::{Facts, Head, ObjectBody, ObjectError, Put};
+use hushgate_host::objects::Parts;
 use tokio::runtime::Handle;
 
 use super::{Bucket, PUT, UNTYPED};
@@ -33,7 +33,7 @@ impl Bucket {
         put: Put,
         body: ObjectBody,
     ) -> Result<Facts, ObjectError> {
-        let mut body = Parts::of(body);
+        let mut body = Parts::of(body, PART);
         let (first, is_last) = body.next().await?;
         let client = self.client().await;
         let client = client.map_err(|failure| self.unwritten(&failure, key))?;
@@ -286,36 +286,5 @@ impl Drop for Upload {
             };
             runtime.spawn(async move { left.abort().await });
         }
-    }
-}
-
-/// A body in parts of one size.
-struct Parts {
-    body: ObjectBody,
-    held: BytesMut,
-    ended: bool,
-}
-
-impl Parts {
-    fn of(body: ObjectBody) -> Self {
-        Self {
-            body,
-            held: BytesMut::new(),
-            ended: false,
-        }
-    }
-
-    /// The next part, and whether it is the last.
-    async fn next(&mut self) -> Result<(Bytes, bool), ObjectError> {
-        // One byte more than a part tells that another part comes.
-        while !self.ended && self.held.len() <= PART {
-            match self.body.try_next().await? {
-                Some(piece) => self.held.extend_from_slice(&piece),
-                None => self.ended = true,
-            }
-        }
-        let is_last = self.held.len() <= PART;
-        let size = self.held.len().min(PART);
-        Ok((self.held.split_to(size).freeze(), is_last))
     }
 }

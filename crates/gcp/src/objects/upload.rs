@@ -2,11 +2,11 @@
 //! with its last part (<https://cloud.google.com/storage/docs/performing-resumable-uploads>).
 
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt as _;
 use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use hushgate_gateway::ports::objects::{Facts, Head, ObjectBody, ObjectError, Put};
 use hushgate_gateway::ports::{Random as _, SystemRandom};
+use hushgate_host::objects::Parts;
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ impl Bucket {
         put: Put,
         body: ObjectBody,
     ) -> Result<Facts, ObjectError> {
-        let mut body = Parts::of(body);
+        let mut body = Parts::of(body, PART);
         let (first, is_last) = body.next().await?;
         let answer = if is_last {
             self.write_small(key, head, put, first).await?
@@ -247,35 +247,4 @@ fn reached(answer: &Response) -> Option<u64> {
     let range = answer.headers().get(RANGE)?.to_str().ok()?;
     let (_, last) = range.rsplit_once('-')?;
     last.parse::<u64>().ok()?.checked_add(1)
-}
-
-/// A body in parts of one size.
-struct Parts {
-    body: ObjectBody,
-    held: BytesMut,
-    ended: bool,
-}
-
-impl Parts {
-    fn of(body: ObjectBody) -> Self {
-        Self {
-            body,
-            held: BytesMut::new(),
-            ended: false,
-        }
-    }
-
-    /// The next part, and whether it is the last.
-    async fn next(&mut self) -> Result<(Bytes, bool), ObjectError> {
-        // One byte more than a part tells that another part comes.
-        while !self.ended && self.held.len() <= PART {
-            match self.body.try_next().await? {
-                Some(piece) => self.held.extend_from_slice(&piece),
-                None => self.ended = true,
-            }
-        }
-        let is_last = self.held.len() <= PART;
-        let size = self.held.len().min(PART);
-        Ok((self.held.split_to(size).freeze(), is_last))
-    }
 }
