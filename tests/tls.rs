@@ -35,15 +35,20 @@ pub(crate) fn certificates(python: &OsString) -> PathBuf {
     folder
 }
 
-/// A function before the source at `origin`, which trusts these authorities.
+/// A function before the source at `origin`, which trusts the authorities of this file.
 async fn function_before(origin: &str, floor: &str, authorities: &str) -> World {
+    function_trusting(origin, floor, ("SSL_CERT_FILE", authorities)).await
+}
+
+/// A function before the source at `origin`, which trusts what this variable names.
+async fn function_trusting(origin: &str, floor: &str, trusted: (&str, &str)) -> World {
     World::before(
         origin.trim_start_matches("https://"),
         &[
             ("HUSHGATE_TARGET_HOST", origin),
             ("HUSHGATE_TOKEN_ORIGIN", origin),
             ("HUSHGATE_TLS_VERSION", floor),
-            ("SSL_CERT_FILE", authorities),
+            trusted,
         ],
     )
     .await
@@ -115,6 +120,32 @@ async fn only_a_source_with_a_trusted_certificate_is_called() {
     let (status, body) = source.call("1.3", "").await;
     assert_eq!(status, 503, "{body}");
     assert!(body.contains("source-unreachable"), "{body}");
+}
+
+/// A file of authorities takes the place of the machine's, a folder of them as well.
+#[tokio::test]
+async fn authorities_are_those_that_the_environment_names() {
+    let Some(source) = TlsSource::start("1.3") else {
+        return;
+    };
+    let folder = source
+        .authority
+        .parent()
+        .expect("its folder")
+        .join("trusted");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::copy(&source.authority, folder.join("0a0b0c0d.0")).expect("a copy");
+    let none = folder.join("none.pem");
+    for (trusted, expected) in [
+        (("SSL_CERT_DIR", text(&folder)), (200, "")),
+        (("SSL_CERT_FILE", text(&none)), (503, "unavailable")),
+    ] {
+        let world = function_trusting(&source.origin, "1.3", trusted).await;
+        let response = world.get("/v2/users").await;
+        assert_eq!(response.status(), expected.0, "{trusted:?}");
+        let body = response.text().await.expect("a body");
+        assert!(body.contains(expected.1), "{trusted:?}: {body}");
+    }
 }
 
 #[tokio::test]

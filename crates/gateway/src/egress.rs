@@ -18,8 +18,10 @@ use crate::refusal::{Cause, Refusal};
 mod address;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use address::{AddressClass, classify};
+pub use trust::trusting;
 
 /// The lowest TLS version a connection may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -119,7 +121,7 @@ pub struct Egress {
 #[derive(Debug)]
 struct Inner {
     config: EgressConfig,
-    client: OnceLock<Result<Client, String>>,
+    client: OnceLock<Result<Client, EgressError>>,
 }
 
 impl Egress {
@@ -203,9 +205,9 @@ impl Egress {
     fn client(&self) -> Result<&Client, EgressError> {
         self.inner
             .client
-            .get_or_init(|| build(&self.inner.config).map_err(|e| root_cause(&e)))
+            .get_or_init(|| build(&self.inner.config))
             .as_ref()
-            .map_err(|e| EgressError::Client(e.clone()))
+            .map_err(Clone::clone)
     }
 }
 
@@ -278,14 +280,9 @@ fn is_dev_loopback(host: &str) -> bool {
         || address::literal(host).is_some_and(|ip| classify(ip) == AddressClass::Loopback)
 }
 
-fn build(config: &EgressConfig) -> Result<Client, reqwest::Error> {
-    let floor = match config.tls_floor {
-        TlsFloor::V1_2 => reqwest::tls::Version::TLS_1_2,
-        TlsFloor::V1_3 => reqwest::tls::Version::TLS_1_3,
-    };
-    Client::builder()
+fn build(config: &EgressConfig) -> Result<Client, EgressError> {
+    trusting(Client::builder(), config.tls_floor)?
         .user_agent(concat!("hushgate/", env!("CARGO_PKG_VERSION")))
-        .tls_version_min(floor)
         .https_only(!config.dev_loopback)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -298,6 +295,7 @@ fn build(config: &EgressConfig) -> Result<Client, reqwest::Error> {
             config: config.clone(),
         }))
         .build()
+        .map_err(|e| EgressError::Client(root_cause(&e)))
 }
 
 /// Resolves by the system and refuses the whole name if any address of it is not allowed.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use http::{Extensions, HeaderMap, Method, StatusCode};
+use hushgate_gateway::egress::{TlsFloor, trusting};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -84,7 +85,9 @@ impl Rest {
 
     async fn client(&self) -> Result<&Client, Failure> {
         let made = self.client.get_or_try_init(|| async {
-            let mut builder = reqwest::Client::builder()
+            let no_client = "the client can't be made";
+            let mut builder = trusting(reqwest::Client::builder(), TlsFloor::V1_2)
+                .map_err(|_| Failure::Network(no_client))?
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(CONNECT)
                 .read_timeout(SILENCE)
@@ -96,9 +99,7 @@ impl Rest {
             if self.reach.emulator().is_some() {
                 builder = builder.no_proxy();
             }
-            let http = builder
-                .build()
-                .map_err(|_| Failure::Network("the client can't be made"))?;
+            let http = builder.build().map_err(|_| Failure::Network(no_client))?;
             let credentials = self.reach.credentials();
             Ok(Client { http, credentials })
         });

@@ -70,6 +70,12 @@ A vault is a folder (mode 0700) of encrypted files: one for each connection and 
 makes one and prints the keys of single files, so that a function can open its own and no other; see
 [connection-command.md](connection-command.md).
 
+## Whom a function trusts
+
+TLS servers are trusted whose certificates come from an authority of the system's bundle (`/etc/ssl/certs/ca-certificates.crt` and
+where other systems have it), or from one in the system's folder of certificates where there is no bundle. `SSL_CERT_FILE` (a file) and `SSL_CERT_DIR` (a folder)
+name other authorities in their place, for example those of a network that inspects TLS. They are read once, at the start.
+
 ## What a function answers without a token
 
 `GET /healthz` answers `ok`, and a request with `X-Hushgate-Health-Check` answers `{\"status\":\"up\"}`. Both say only that the
