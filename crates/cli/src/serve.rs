@@ -34,6 +34,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         id: source.id,
         source_yaml: source.declared()?.source,
         rules_yaml: source.rules,
+        rules_packed: &[],
         clouds: CLOUDS,
     };
     match with_own_keys(process_environment()) {

@@ -28,6 +28,9 @@ pub struct BuiltIn {
     pub source_yaml: &'static str,
     /// `rules.yaml`: what is admitted, and what happens to it.
     pub rules_yaml: &'static str,
+    /// What [`hushgate_rules::language::pack`] made of `rules.yaml` when the program was built; empty
+    /// where the start is to read it.
+    pub rules_packed: &'static [u8],
     /// The clouds whose stores and services are built in.
     pub clouds: Clouds,
 }
@@ -244,16 +247,18 @@ fn rules(
     given: Option<(String, String)>,
     warnings: &mut Vec<String>,
 ) -> Result<RuleSet, Vec<String>> {
-    let (text, name) = given.unwrap_or_else(|| {
-        let name = format!("rules/{}/rules.yaml", built_in.id);
-        (built_in.rules_yaml.to_owned(), name)
-    });
     // Only rules that an operator brings may be written for the reference.
     let options = LoadOptions {
         compat: config.compat && config.rules.is_some(),
         ..LoadOptions::default()
     };
-    match RuleSet::load(&name, &text, options) {
+    let loaded = if let Some((text, name)) = given {
+        RuleSet::load(&name, &text, options)
+    } else {
+        let name = format!("rules/{}/rules.yaml", built_in.id);
+        RuleSet::load_packed(&name, built_in.rules_yaml, built_in.rules_packed, options)
+    };
+    match loaded {
         Ok((rules, found)) => {
             warnings.extend(
                 found

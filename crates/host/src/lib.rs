@@ -24,7 +24,7 @@ pub use run::{Prepared, prepare, run, run_with};
 /// that it is built for.
 ///
 /// The declaration and the rules become part of the program, so what a function does is fixed when
-/// it is built.
+/// it is built. The package's build script packs the rules into its `OUT_DIR`, as `<source>.rules`.
 #[macro_export]
 macro_rules! function {
     ($id:literal, $clouds:expr) => {
@@ -35,6 +35,7 @@ macro_rules! function {
             id: $id,
             source_yaml: include_str!(concat!("../../rules/", $id, "/source.yaml")),
             rules_yaml: include_str!(concat!("../../rules/", $id, "/rules.yaml")),
+            rules_packed: include_bytes!(concat!(env!("OUT_DIR"), "/", $id, ".rules")),
             clouds: $clouds,
         };
 

@@ -75,6 +75,7 @@ auth:
       tooltip: For tests.
 "#,
         rules_yaml: RULES,
+        rules_packed: &[],
         clouds,
     }
 }

@@ -65,6 +65,7 @@ endpoints:
     allowedQueryParams: []
     responseSchema: {type: object, properties: {count: {type: integer}}}
 ",
+    rules_packed: &[],
 };
 
 /// The variables of a function on a host with these marks.

@@ -49,6 +49,7 @@ endpoints:
     allowedQueryParams: []
     responseSchema: {type: object, properties: {count: {type: integer}}}
 ",
+    rules_packed: &[],
     clouds: Clouds::NONE,
 };
 

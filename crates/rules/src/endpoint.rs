@@ -19,7 +19,7 @@ pub use path::{CallPath, MAX_PATH_BYTES, PathRefused};
 pub use query::{CallQuery, MAX_QUERY_BYTES, QueryPair, QueryRefused};
 pub use reverse::{ReverseError, UpstreamTarget};
 
-use crate::language::{self, Diagnostic, LoadOptions, RestRules, RuleFile, RuleKind};
+use crate::language::{self, Diagnostic, LoadOptions, Parsed, RestRules, RuleFile, RuleKind};
 use crate::pattern;
 
 /// A REST rule set, compiled.
@@ -38,11 +38,28 @@ impl RuleSet {
         configured: &str,
         options: LoadOptions,
     ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let options = LoadOptions {
-            kind: Some(RuleKind::Rest),
-            ..options
-        };
-        let mut parsed = language::read(file_name, configured, options)?;
+        let options = rest(options);
+        Self::compile(language::read(file_name, configured, options)?, options)
+    }
+
+    /// Like [`RuleSet::load`], for a YAML or JSON text beside which a program carries what
+    /// [`language::pack`] made of it. The same comes of it, sooner; bytes that were made of another
+    /// text, or of none, are not used.
+    pub fn load_packed(
+        file_name: &str,
+        text: &str,
+        packed: &[u8],
+        options: LoadOptions,
+    ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let options = rest(options);
+        let parsed = language::read_packed(file_name, text, packed, options)?;
+        Self::compile(parsed, options)
+    }
+
+    fn compile(
+        mut parsed: Parsed,
+        options: LoadOptions,
+    ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut found = std::mem::take(&mut parsed.found);
         let RuleFile::Rest(rules) = &parsed.rules else {
             return Err(parsed.findings(found));
@@ -105,6 +122,13 @@ pub fn findings(file_name: &str, configured: &str, options: LoadOptions) -> Vec<
     match language::parse(file_name, configured, options) {
         Ok(parsed) => parsed.into_findings(),
         Err(found) => found,
+    }
+}
+
+fn rest(options: LoadOptions) -> LoadOptions {
+    LoadOptions {
+        kind: Some(RuleKind::Rest),
+        ..options
     }
 }
 

@@ -8,6 +8,7 @@ mod detect;
 mod diagnostic;
 mod header;
 mod locate;
+mod packed;
 mod read;
 mod rest;
 mod schema;
@@ -25,6 +26,7 @@ pub use detect::RuleKind;
 pub(crate) use diagnostic::closest;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, one_of};
 pub use header::is_reserved_header;
+pub use packed::pack;
 pub use rest::{BodySchema, EndpointSpec, ParamSchema, RequestBodySpec, RestRules};
 pub use schema::{SchemaSpec, SchemaType};
 pub use span::{Span, Spanned};
@@ -114,6 +116,29 @@ pub(crate) fn read(
     let Some(tree) = tree::parse(&text, &mut found) else {
         return Err(finish(found, None));
     };
+    typed(tree, text::digest(&text), found, options)
+}
+
+/// Like [`read`], for a text whose tree was packed before.
+pub(crate) fn read_packed(
+    file_name: &str,
+    text: &str,
+    packed: &[u8],
+    options: LoadOptions,
+) -> Result<Parsed, Vec<Diagnostic>> {
+    let digest = text::digest(text);
+    match packed::unpack(packed, &digest) {
+        Some(tree) => typed(tree, digest, Diagnostics::new(file_name), options),
+        None => read(file_name, text, options),
+    }
+}
+
+fn typed(
+    tree: tree::Node,
+    digest: String,
+    mut found: Diagnostics,
+    options: LoadOptions,
+) -> Result<Parsed, Vec<Diagnostic>> {
     let mut reader = read::Reader {
         found: &mut found,
         options,
@@ -121,7 +146,7 @@ pub(crate) fn read(
     match reader.rule_file(&tree) {
         Some(rules) => Ok(Parsed {
             rules,
-            digest: text::digest(&text),
+            digest,
             found,
             tree,
         }),

@@ -44,6 +44,7 @@ impl World {
             id: built_in.id,
             source_yaml: built_in.declared()?.source,
             rules_yaml: built_in.rules,
+            rules_packed: &[],
             clouds: Clouds::NONE,
         };
         let prepared = match prepare(&function, &environment).await {

@@ -12,10 +12,10 @@ use yaml::{Event, Marker, Parser, ScalarStyle, StrInput};
 /// Nodes one document may hold after aliases are followed.
 const MAX_NODES: usize = 250_000;
 /// How deep a document may nest after aliases are followed.
-const MAX_DEPTH: usize = 96;
+pub(crate) const MAX_DEPTH: usize = 96;
 
 /// A node of the document.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// Where the node begins.
     pub span: Span,
@@ -26,7 +26,7 @@ pub struct Node {
 }
 
 /// What a node is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// A single value.
     Scalar {
