@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::http::Uri;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
@@ -21,13 +22,12 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ssm::config::{
     Credentials, ProvideCredentials as _, SharedCredentialsProvider, SharedHttpClient,
 };
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, ConnectorBuilder};
-use http::Uri;
+use aws_smithy_types::retry::ReconnectMode;
 use hushgate_host::config::Environment;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::OnceCell;
+
+mod http;
 
 /// Attempts of one call, within [`Pace::whole`]. The SDK pauses 50 ms before the second at most, then
 /// twice that; and stops repeating when many calls of this process fail.
@@ -133,7 +133,9 @@ impl Account {
         let retry = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_PAUSE)
-            .with_max_backoff(LONGEST_PAUSE);
+            .with_max_backoff(LONGEST_PAUSE)
+            // After an answer that tells a failure; a connection that failed is gone anyway.
+            .with_reconnect_mode(ReconnectMode::ReuseAllConnections);
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
@@ -169,30 +171,23 @@ impl Account {
     }
 }
 
-/// The one client under all services of this process, so that they share its connections and the
-/// certificates are read once. Connections belong to a runtime, of which tests have many.
-fn http_client() -> SharedHttpClient {
+/// The one HTTP client under all of the SDK's clients in this process, so that they share its
+/// connections. Proxies are those of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
+///
+/// # Panics
+/// Outside a runtime, since connections belong to one.
+pub fn http_client() -> SharedHttpClient {
     static SHARED: Mutex<Option<(Id, SharedHttpClient)>> = Mutex::new(None);
+    // Tests have many runtimes.
     let runtime = Handle::current().id();
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     match shared.as_ref() {
         Some((of, client)) if *of == runtime => client.clone(),
-        _ => shared.insert((runtime, new_http_client())).1.clone(),
+        _ => shared
+            .insert((runtime, SharedHttpClient::new(http::Http::default())))
+            .1
+            .clone(),
     }
-}
-
-/// The client that the SDK would make for each service.
-fn new_http_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector =
-            ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-        connector.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.set_proxy_config(Some(ProxyConfig::from_env()));
-        connector.build()
-    })
 }
 
 /// Takes `https`, and `http` to this machine.

@@ -15,6 +15,8 @@ pub mod parameters;
 pub mod queue;
 pub mod secrets_manager;
 
+pub use client::http_client;
+
 /// What a program built for AWS adds.
 pub static CLOUD: Aws = Aws;
 

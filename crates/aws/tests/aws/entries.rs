@@ -16,6 +16,7 @@ fn administrator(port: u16) -> aws_sdk_secretsmanager::Client {
     let config = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(aws_config::Region::new("eu-central-1"))
+        .http_client(hushgate_aws::http_client())
         .endpoint_url(format!("http://127.0.0.1:{port}"))
         .credentials_provider(aws_sdk_ssm::config::SharedCredentialsProvider::new(key))
         .build();

@@ -22,5 +22,8 @@ mod objects;
 #[expect(dead_code, reason = "times and access keys concern functions alone")]
 mod proxy;
 mod reach;
+mod recorder;
 mod suite;
 mod support;
+mod surroundings;
+mod wire;

@@ -21,6 +21,7 @@ async fn address(port: u16) -> String {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
+        .http_client(hushgate_aws::http_client())
         .credentials_provider(Credentials::new("x", "y", None, None, "tests"))
         .endpoint_url(format!("http://127.0.0.1:{port}"));
     let client = aws_sdk_sqs::Client::from_conf(config.build());

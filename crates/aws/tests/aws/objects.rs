@@ -24,6 +24,7 @@ pub(crate) fn client(port: u16) -> aws_sdk_s3::Client {
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::new("x", "y", None, None, "tests"))
         .force_path_style(true)
+        .http_client(hushgate_aws::http_client())
         .endpoint_url(format!("http://127.0.0.1:{port}"));
     aws_sdk_s3::Client::from_conf(config.build())
 }

@@ -50,6 +50,8 @@ pub(crate) enum Action {
     Cut,
     /// Passed on, and the connection closed after so many bytes of the answer.
     CutAfter(usize),
+    /// Passed on, and the connection closed so many bytes before the answer's end.
+    CutShort(usize),
     /// Passed on, and the connection closed without the answer.
     LoseAnswer,
     /// Passed on twice; the second answer is given.
@@ -156,6 +158,12 @@ async fn serve(
         Action::CutAfter(count) => {
             let answer = pass().await?;
             stream.write_all(&answer[..count.min(answer.len())]).await?;
+            return Ok(());
+        }
+        Action::CutShort(count) => {
+            let answer = pass().await?;
+            let kept = answer.len().saturating_sub(count);
+            stream.write_all(&answer[..kept]).await?;
             return Ok(());
         }
         Action::Cut => return Ok(()),

@@ -98,6 +98,7 @@ impl Services {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("x", "y", None, None, "tests"))
             .force_path_style(true)
+            .http_client(hushgate_aws::http_client())
             .endpoint_url(format!("http://127.0.0.1:{}", services().unwrap()));
         let client = aws_sdk_s3::Client::from_conf(config.build());
         client.create_bucket().bucket(bucket).send().await.unwrap();

@@ -19,6 +19,23 @@ use super::{EgressError, TlsFloor};
 /// # Errors
 /// [`EgressError::Client`] when this machine has no authorities, or none that can be read.
 pub fn trusting(builder: ClientBuilder, floor: TlsFloor) -> Result<ClientBuilder, EgressError> {
+    let tls = tls(floor, &[b"h2", b"http/1.1"])?;
+    Ok(builder.tls_backend_preconfigured(tls))
+}
+
+/// The same, but HTTP/1.1 alone is offered.
+///
+/// # Errors
+/// As of [`trusting`].
+pub fn trusting_http1(
+    builder: ClientBuilder,
+    floor: TlsFloor,
+) -> Result<ClientBuilder, EgressError> {
+    let tls = tls(floor, &[b"http/1.1"])?;
+    Ok(builder.http1_only().tls_backend_preconfigured(tls))
+}
+
+fn tls(floor: TlsFloor, protocols: &[&[u8]]) -> Result<ClientConfig, EgressError> {
     let versions: &[_] = match floor {
         TlsFloor::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsFloor::V1_3 => &[&rustls::version::TLS13],
@@ -29,8 +46,8 @@ pub fn trusting(builder: ClientBuilder, floor: TlsFloor) -> Result<ClientBuilder
         .map_err(|e| EgressError::Client(e.to_string()))?
         .with_root_certificates(authorities()?)
         .with_no_client_auth();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(builder.tls_backend_preconfigured(tls))
+    tls.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    Ok(tls)
 }
 
 fn authorities() -> Result<Arc<RootCertStore>, EgressError> {
