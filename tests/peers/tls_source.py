@@ -38,7 +38,8 @@ class Source(http.server.BaseHTTPRequestHandler):
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(folder / "chain.pem")
 context.maximum_version = ssl.TLSVersion.TLSv1_2 if sys.argv[2] == "1.2" else ssl.TLSVersion.TLSv1_3
-context.set_alpn_protocols(sys.argv[3:])
+if sys.argv[3:]:
+    context.set_alpn_protocols(sys.argv[3:])
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Source)
 server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_address[1], flush=True)
