@@ -5,6 +5,7 @@
 //! is out of reach, never shows a state older than what this process knows, and saves a connection whole
 //! or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,87 +14,20 @@ use hushgate_gateway::ports::{Locked, PortFuture, Secret, SecretStore, StoreErro
 use super::admin::{AdminStore, Change, SaveError, entry};
 use super::vault::{compartment_of, is_connection_id};
 
+mod backend;
 mod memory;
 mod save;
 #[cfg(test)]
 mod tests;
+mod turns;
+
+pub use backend::{Backend, Care, Entry, Found, LOCK_SUFFIX, Version, Write};
 
 use memory::Memory;
+use turns::Turns;
 
-/// What the names of locks end with.
-pub const LOCK_SUFFIX: &str = ".lock";
-
-/// Single entries of a cloud's secret store, read and written past every cache.
-///
-/// Names are those of [`SecretStore`], checked already; those of locks end with [`LOCK_SUFFIX`].
-pub trait Backend: Send + Sync + 'static {
-    /// Reads one entry.
-    fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>>;
-
-    /// Writes one entry; `Ok(None)` when it was to be new and is there already.
-    fn put<'a>(
-        &'a self,
-        name: &'a str,
-        value: &'a Secret,
-        how: Write,
-    ) -> PortFuture<'a, Result<Option<Version>, StoreError>>;
-
-    /// Takes an entry away; fine when there is none.
-    fn delete<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>>;
-
-    /// The names that begin with `prefix`, locks included, in any order.
-    fn list<'a>(&'a self, prefix: &'a str) -> PortFuture<'a, Result<Vec<String>, StoreError>>;
-
-    /// As [`SecretStore::lock`].
-    fn lock<'a>(
-        &'a self,
-        name: &'a str,
-        owner: &'a str,
-        ttl: Duration,
-    ) -> PortFuture<'a, Result<Locked, StoreError>>;
-
-    /// As [`SecretStore::lock_doubt`].
-    fn lock_doubt(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    /// As [`SecretStore::unlock`].
-    fn unlock<'a>(
-        &'a self,
-        name: &'a str,
-        owner: &'a str,
-    ) -> PortFuture<'a, Result<(), StoreError>>;
-
-    /// Most bytes of a value.
-    fn largest(&self) -> usize;
-}
-
-/// What a service answers for an entry.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Its value.
-    pub value: Secret,
-    /// Which one of its values it is.
-    pub version: Version,
-}
-
-/// Which one of an entry's values a service answered with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Version {
-    /// Counted up by the service at every write.
-    Number(i64),
-    /// A name, in no order.
-    Id(String),
-}
-
-/// What happens to an entry that is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Write {
-    /// It is replaced.
-    Any,
-    /// It stays, and nothing is written.
-    OnlyNew,
-}
+/// The field by which a connection is one: made first, and taken away last.
+const ARBITER: &str = "connection";
 
 /// How long what was read is used.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +57,7 @@ pub struct RemoteStore(Arc<Inner>);
 struct Inner {
     backend: Box<dyn Backend>,
     memory: Memory,
+    turns: Turns,
 }
 
 impl RemoteStore {
@@ -134,28 +69,39 @@ impl RemoteStore {
     /// A store that uses what it read for other times than the standard ones.
     pub fn with_ages(backend: impl Backend, ages: Ages) -> Self {
         Self(Arc::new(Inner {
+            memory: Memory::new(ages, backend.is_exact()),
             backend: Box::new(backend),
-            memory: Memory::new(ages),
+            turns: Turns::default(),
         }))
     }
 }
 
 impl Inner {
-    async fn fetch(&self, name: &str) -> Result<Option<Secret>, StoreError> {
-        let found = self.backend.get(name).await?;
-        Ok(self.memory.answered(name, found))
+    /// Asks the service.
+    async fn fetch(&self, name: &str, care: Care) -> Result<Option<Secret>, StoreError> {
+        let asked = self.memory.now();
+        let known = self.memory.version(name);
+        let found = self.backend.look(name, known, care).await?;
+        Ok(self.memory.answered(name, asked, found))
     }
 
     async fn read(&self, name: &str) -> Result<Option<Secret>, StoreError> {
         check_name(name)?;
-        if let Some(value) = self.memory.fresh(name) {
+        if let Some(value) = self.memory.at_hand(name) {
             return Ok(Some(value));
         }
-        let fetched = self.fetch(name).await;
+        let _turn = self.turns.take(name).await;
+        // Whoever had the turn before may have read it.
+        if let Some(value) = self.memory.at_hand(name) {
+            return Ok(Some(value));
+        }
+        let fetched = self.fetch(name, Care::Quick).await;
         if let Err(error @ StoreError::Unavailable(_)) = &fetched
-            && let Some(value) = self.memory.stale(name)
+            && let Some((value, is_first)) = self.memory.unreached(name)
         {
-            tracing::warn!(secret = name, %error, "a value that was read before is used meanwhile");
+            if is_first {
+                tracing::warn!(secret = name, %error, "a value that was read before is used meanwhile");
+            }
             return Ok(Some(value));
         }
         fetched
@@ -164,27 +110,98 @@ impl Inner {
     async fn write(&self, name: &str, value: &Secret) -> Result<(), StoreError> {
         check_name(name)?;
         self.check_value(name, value)?;
-        match self.backend.put(name, value, Write::Any).await {
-            Ok(version) => {
-                self.memory.wrote(name, value, version);
-                Ok(())
-            }
-            Err(error) => {
-                // It may have been written.
-                self.memory.doubt(name);
-                Err(error)
-            }
-        }
+        self.put(name, value, Write::Any).await.map(drop)
     }
 
-    async fn remove(&self, name: &str) -> Result<(), StoreError> {
-        check_name(name)?;
-        let removed = self.backend.delete(name).await;
-        match &removed {
-            Ok(()) => self.memory.removed(name),
+    /// Writes an entry; false when it was to be new and is there already.
+    async fn put(&self, name: &str, value: &Secret, how: Write) -> Result<bool, StoreError> {
+        let begun = self.memory.now();
+        // Whoever waits may go away before the answer.
+        self.memory.doubt(name);
+        let written = self.backend.put(name, value, how).await;
+        match &written {
+            Ok(None) if how == Write::OnlyNew => return Ok(false),
+            Ok(version) => self.memory.wrote(name, begun, value, version.clone()),
+            // It may have been written.
             Err(_) => self.memory.doubt(name),
         }
-        removed
+        written.map(|_| true)
+    }
+
+    /// Takes an entry away, a lock too.
+    async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        self.memory.doubt(name);
+        let deleted = self.backend.delete(name).await;
+        self.gone(name, deleted.map(|()| None))
+    }
+
+    /// Takes an entry's value away, and leaves what was prepared for it.
+    async fn clear(&self, name: &str) -> Result<(), StoreError> {
+        self.memory.doubt(name);
+        let cleared = self.backend.clear(name).await;
+        self.gone(name, cleared)
+    }
+
+    fn gone(
+        &self,
+        name: &str,
+        gone: Result<Option<Version>, StoreError>,
+    ) -> Result<(), StoreError> {
+        match gone {
+            Ok(version) => self.memory.removed(name, version),
+            Err(error) => {
+                // It may be.
+                self.memory.doubt(name);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether one of these entries has a value; locks have none.
+    async fn has_value(&self, mut names: Vec<String>) -> Result<bool, StoreError> {
+        names.retain(|name| !name.ends_with(LOCK_SUFFIX));
+        if self.backend.lists_values() {
+            return Ok(!names.is_empty());
+        }
+        names.sort_by_key(|name| !declares(name));
+        for name in &names {
+            if self.fetch(name, Care::Exact).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn connections(&self) -> Result<Vec<String>, StoreError> {
+        let mut by_id: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for name in self.backend.list("connections/").await? {
+            let parts = name.strip_prefix("connections/");
+            let parts = parts.and_then(|name| name.split_once('/'));
+            if let Some((id, _)) = parts.filter(|(id, _)| is_connection_id(id)) {
+                by_id.entry(id.to_owned()).or_default().push(name);
+            }
+        }
+        let mut ids = Vec::with_capacity(by_id.len());
+        for (id, names) in by_id {
+            if self.has_value(names).await? {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn forget(&self, id: &str) -> Result<(), StoreError> {
+        let names = self.backend.list(&entry(id, "")).await?;
+        // The entry that makes it a connection goes last: until then it is listed and can be
+        // forgotten again.
+        let (last, mut first): (Vec<_>, Vec<_>) = names.into_iter().partition(|n| declares(n));
+        // Whoever gets the lock next is to find nothing that an exchange could use.
+        first.sort_by_key(|name| name.ends_with(LOCK_SUFFIX));
+        for name in first.iter().chain(&last) {
+            self.delete(name).await?;
+        }
+        Ok(())
     }
 
     fn check_value(&self, name: &str, value: &Secret) -> Result<(), StoreError> {
@@ -203,6 +220,11 @@ impl Inner {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether an entry is the one that makes a connection one.
+fn declares(name: &str) -> bool {
+    name.rsplit('/').next() == Some(ARBITER)
 }
 
 /// Takes the names that every service can hold.
@@ -239,7 +261,7 @@ impl SecretStore for RemoteStore {
     ) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         Box::pin(async move {
             check_name(name)?;
-            self.0.fetch(name).await
+            self.0.fetch(name, Care::Exact).await
         })
     }
 
@@ -248,7 +270,10 @@ impl SecretStore for RemoteStore {
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.0.remove(name))
+        Box::pin(async move {
+            check_name(name)?;
+            self.0.delete(name).await
+        })
     }
 
     fn lock<'a>(
@@ -275,19 +300,7 @@ impl SecretStore for RemoteStore {
 
 impl AdminStore for RemoteStore {
     fn connections(&self) -> PortFuture<'_, Result<Vec<String>, StoreError>> {
-        Box::pin(async move {
-            let names = self.0.backend.list("connections/").await?;
-            let mut ids: Vec<String> = names
-                .iter()
-                .filter(|name| !name.ends_with(LOCK_SUFFIX))
-                .filter_map(|name| name.strip_prefix("connections/")?.split_once('/'))
-                .map(|(id, _)| id.to_owned())
-                .filter(|id| is_connection_id(id))
-                .collect();
-            ids.sort();
-            ids.dedup();
-            Ok(ids)
-        })
+        Box::pin(self.0.connections())
     }
 
     fn save<'a>(
@@ -300,20 +313,7 @@ impl AdminStore for RemoteStore {
     }
 
     fn forget<'a>(&'a self, id: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            let names = self.0.backend.list(&entry(id, "")).await?;
-            // The entry that makes it a connection goes last: until then it is listed and can be
-            // forgotten again.
-            let declares = |name: &String| name.ends_with("/connection");
-            let (last, mut first): (Vec<_>, Vec<_>) = names.into_iter().partition(declares);
-            // Whoever gets the lock next is to find nothing that an exchange could use.
-            first.sort_by_key(|name| name.ends_with(LOCK_SUFFIX));
-            for name in first.iter().chain(&last) {
-                self.0.backend.delete(name).await?;
-                self.0.memory.removed(name);
-            }
-            Ok(())
-        })
+        Box::pin(self.0.forget(id))
     }
 
     fn settle(&self) -> Duration {

@@ -7,147 +7,271 @@ use std::time::Duration;
 use hushgate_gateway::ports::Secret;
 use tokio::time::Instant;
 
-use super::{Ages, Entry, Version};
+use super::{Ages, Found, Version};
+
+/// How long the service is left alone after it did not answer, while there is a value to use.
+const PAUSE: Duration = Duration::from_secs(10);
+/// No question waits longer for its answer.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 /// The last known state of each entry.
 pub(super) struct Memory {
     ages: Ages,
-    known: Mutex<HashMap<String, Known>>,
+    /// How long after a state was known an answer may be of a state before.
+    settle: Duration,
+    all: Mutex<All>,
+}
+
+#[derive(Default)]
+struct All {
+    known: HashMap<String, Known>,
+    /// How many things were learned or changed so far, which tells what came before what.
+    count: u64,
+}
+
+/// The moment at which a question was put, or a write begun.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    at: Instant,
+    count: u64,
 }
 
 /// What is known of one entry.
 struct Known {
-    /// None: it was removed.
+    /// None: it was removed, or it is only known that it changed.
     value: Option<Secret>,
     /// Its version; of a removed one, the version that was removed.
     version: Option<Version>,
-    /// When this was known to be the newest state.
+    /// When this was known to be the newest state, as time and as count.
     at: Instant,
+    learned: u64,
+    /// The count when this process changed the entry last, or tried to; 0: never.
+    changed: u64,
     /// Whether it may be used without asking.
     sure: bool,
+    /// When the service did not answer, since this was known.
+    unreached: Option<Instant>,
     /// Versions that were replaced, and when.
     before: Vec<(Version, Instant)>,
 }
 
+/// What an answer is worth beside what is known.
+enum Worth {
+    /// It is the newest state.
+    Newest,
+    /// It is shown, and not kept: whether it is older than what was learned meanwhile can't be told.
+    Shown,
+    /// What is known comes after it.
+    Nothing,
+}
+
 impl Memory {
-    pub(super) fn new(ages: Ages) -> Self {
+    /// `is_exact`: an answer is never of a state from before its question.
+    pub(super) fn new(ages: Ages, is_exact: bool) -> Self {
         Self {
             ages,
-            known: Mutex::default(),
+            settle: if is_exact {
+                Duration::ZERO
+            } else {
+                ages.settle
+            },
+            all: Mutex::default(),
         }
     }
 
-    /// How long after a write the service may still answer with the state before.
+    /// How long after a write others may still read what was before.
     pub(super) fn settle(&self) -> Duration {
         self.ages.settle
     }
 
-    /// A value that may be used without asking.
-    pub(super) fn fresh(&self, name: &str) -> Option<Secret> {
-        let known = self.known();
-        let known = known.get(name).filter(|k| k.sure)?;
-        let young = known.at.elapsed() < self.ages.fresh;
-        known.value.clone().filter(|_| young)
+    /// The present moment.
+    pub(super) fn now(&self) -> Moment {
+        Moment {
+            at: Instant::now(),
+            count: self.all().count,
+        }
     }
 
-    /// A value that may be used when the service does not answer.
-    pub(super) fn stale(&self, name: &str) -> Option<Secret> {
-        let known = self.known();
-        let known = known.get(name)?;
-        let usable = known.at.elapsed() < self.ages.stale;
-        known.value.clone().filter(|_| usable)
+    /// The last version that is known.
+    pub(super) fn version(&self, name: &str) -> Option<Version> {
+        self.all().known.get(name)?.version.clone()
+    }
+
+    /// A value that may be used without asking: a fresh one, or any that may be used at all right after
+    /// the service did not answer.
+    pub(super) fn at_hand(&self, name: &str) -> Option<Secret> {
+        let all = self.all();
+        let known = all.known.get(name).filter(|k| k.sure)?;
+        let resting = known.unreached.is_some_and(|at| at.elapsed() < PAUSE);
+        let age = if resting {
+            self.ages.stale
+        } else {
+            self.ages.fresh
+        };
+        known.value.clone().filter(|_| known.at.elapsed() < age)
+    }
+
+    /// Takes note that the service did not answer. Gives a value that may be used nevertheless, and
+    /// whether the service answered before.
+    pub(super) fn unreached(&self, name: &str) -> Option<(Secret, bool)> {
+        let mut all = self.all();
+        let known = all.known.get_mut(name)?;
+        let value = known.value.clone()?;
+        let is_first = known.unreached.replace(Instant::now()).is_none();
+        (known.at.elapsed() < self.ages.stale).then_some((value, is_first))
     }
 
     /// Takes note of an answer and gives the newest state: what is known already, when the answer is
-    /// of a state before that and the service may not have settled.
-    pub(super) fn answered(&self, name: &str, answer: Option<Entry>) -> Option<Secret> {
-        let mut all = self.known();
-        if let Some(known) = all.get(name)
-            && known.is_ahead_of(answer.as_ref(), self.ages.settle)
-        {
-            return known.value.clone();
+    /// of a state before that.
+    pub(super) fn answered(&self, name: &str, asked: Moment, answer: Found) -> Option<Secret> {
+        let mut all = self.all();
+        if let Some(known) = all.known.get(name) {
+            match known.worth(asked, &answer, self.settle) {
+                Worth::Newest => {}
+                Worth::Shown => return answer.value,
+                Worth::Nothing => return known.value.clone(),
+            }
         }
-        let (value, version) = match answer {
-            Some(entry) => (Some(entry.value), Some(entry.version)),
-            None => (None, None),
-        };
-        let shown = value.clone();
-        self.learned(&mut all, name, value, version);
+        let shown = answer.value.clone();
+        self.learned(&mut all, name, answer.value, answer.version);
         shown
     }
 
     /// Takes note of a value that was written.
-    pub(super) fn wrote(&self, name: &str, value: &Secret, version: Option<Version>) {
-        self.learned(&mut self.known(), name, Some(value.clone()), version);
-    }
-
-    /// Takes note of an entry that was removed.
-    pub(super) fn removed(&self, name: &str) {
-        let mut all = self.known();
-        let version = all.get(name).and_then(|k| k.version.clone());
-        self.learned(&mut all, name, None, version);
-    }
-
-    /// Takes note of a write whose outcome is not known.
-    pub(super) fn doubt(&self, name: &str) {
-        if let Some(known) = self.known().get_mut(name) {
-            known.sure = false;
-        }
-    }
-
-    fn learned(
+    pub(super) fn wrote(
         &self,
-        all: &mut HashMap<String, Known>,
         name: &str,
-        value: Option<Secret>,
+        begun: Moment,
+        value: &Secret,
         version: Option<Version>,
     ) {
+        let mut all = self.all();
+        let count = all.count + 1;
+        if let Some(known) = all.known.get_mut(name)
+            && known.learned > begun.count
+            && known.value.is_some()
+            && known.is_above(version.as_ref())
+        {
+            known.changed = count;
+            all.count = count;
+            return;
+        }
+        self.learned(&mut all, name, Some(value.clone()), version);
+        all.change(name);
+    }
+
+    /// Takes note of an entry that was removed, by this version if one says so.
+    pub(super) fn removed(&self, name: &str, version: Option<Version>) {
+        let mut all = self.all();
+        let last = all.known.get(name).and_then(|k| k.version.clone());
+        // Where answers are exact, nothing is to be looked for from there on.
+        let last = last.filter(|_| self.settle > Duration::ZERO);
+        self.learned(&mut all, name, None, version.or(last));
+        all.change(name);
+    }
+
+    /// Takes note of a change whose outcome is not known.
+    pub(super) fn doubt(&self, name: &str) {
+        self.all().change(name).sure = false;
+    }
+
+    fn learned(&self, all: &mut All, name: &str, value: Option<Secret>, version: Option<Version>) {
+        all.count += 1;
         let now = Instant::now();
-        let mut before = Vec::new();
-        if let Some(last) = all.remove(name) {
+        let (mut before, mut changed) = (Vec::new(), 0);
+        if let Some(last) = all.known.remove(name) {
+            changed = last.changed;
             before = last.before;
-            before.retain(|(_, at)| now.duration_since(*at) < self.ages.settle);
+            before.retain(|(_, at)| now.duration_since(*at) < self.settle + LONGEST_CALL);
             let replaced = last.version.filter(|v| Some(v) != version.as_ref());
             before.extend(replaced.map(|v| (v, now)));
         }
-        if value.is_none() && version.is_none() && before.is_empty() {
+        if value.is_none() && version.is_none() && before.is_empty() && changed == 0 {
             return;
         }
         let known = Known {
             value,
             version,
             at: now,
+            learned: all.count,
+            changed,
             sure: true,
+            unreached: None,
             before,
         };
-        all.insert(name.to_owned(), known);
+        all.known.insert(name.to_owned(), known);
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    /// Takes note that this process changed an entry. It stays known that it did, also when there is
+    /// nothing more to know: an answer may be under way that is of the state before.
+    fn change(&mut self, name: &str) -> &mut Known {
+        self.count += 1;
+        let known = self.known.entry(name.to_owned());
+        let known = known.or_insert_with(|| Known {
+            value: None,
+            version: None,
+            at: Instant::now(),
+            learned: self.count,
+            changed: 0,
+            sure: true,
+            unreached: None,
+            before: Vec::new(),
+        });
+        known.changed = self.count;
+        known
     }
 }
 
 impl Known {
+    fn worth(&self, asked: Moment, answer: &Found, settle: Duration) -> Worth {
+        let crossed = self.changed > asked.count;
+        // What this process made of it was the newest state at a time after the question.
+        if (crossed && self.sure) || self.is_ahead_of(asked, answer, settle) {
+            return Worth::Nothing;
+        }
+        let overtaken = self.learned > asked.count;
+        if overtaken && self.is_above(answer.version.as_ref()) {
+            return Worth::Nothing;
+        }
+        if crossed || (overtaken && answer.version.is_none()) {
+            return Worth::Shown;
+        }
+        Worth::Newest
+    }
+
+    /// Whether this is of a higher number.
+    fn is_above(&self, version: Option<&Version>) -> bool {
+        match (&self.version, version) {
+            (Some(Version::Number(known)), Some(Version::Number(other))) => other < known,
+            _ => false,
+        }
+    }
+
     /// Whether this is known to come after an answer that the service may still give.
-    fn is_ahead_of(&self, answer: Option<&Entry>, settle: Duration) -> bool {
-        if self.at.elapsed() >= settle {
+    fn is_ahead_of(&self, asked: Moment, answer: &Found, settle: Duration) -> bool {
+        let unsettled = |since: Instant| asked.at.saturating_duration_since(since) < settle;
+        if !unsettled(self.at) {
             return false;
         }
-        let Some(answer) = answer else {
+        let Some(answered) = &answer.version else {
             // A new entry may not be visible yet.
             return self.value.is_some();
         };
-        match (&self.version, &answer.version) {
+        match (&self.version, answered) {
             (Some(Version::Number(known)), Version::Number(answered)) if self.value.is_some() => {
                 answered < known
             }
             (Some(Version::Number(known)), Version::Number(answered)) => answered <= known,
             (known, answered) => {
                 let removed = self.value.is_none() && known.as_ref() == Some(answered);
-                let replaced = |(version, at): &(Version, Instant)| {
-                    version == answered && at.elapsed() < settle
-                };
+                let replaced =
+                    |(version, at): &(Version, Instant)| version == answered && unsettled(*at);
                 removed || self.before.iter().any(replaced)
             }
         }

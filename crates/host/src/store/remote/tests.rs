@@ -4,6 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::super::testing;
 use super::*;
 
+mod crossing;
+mod reading;
+
 /// A service that counts versions, can be made to fail, and can answer with older states.
 #[derive(Default, Clone)]
 struct Service(Arc<Mutex<State>>);
@@ -16,9 +19,21 @@ struct State {
     /// Names whose writes fail, and whether all calls do.
     failing: Vec<String>,
     out: bool,
+    /// Names that are deleted without an answer.
+    lost: Vec<String>,
     /// Answers given in place of the present state.
     old: BTreeMap<String, Option<(String, i64)>>,
+    /// How long an answer takes, which is of the state at its question.
+    slow: Duration,
+    /// How long a removal takes before it is done.
+    late: Duration,
+    is_exact: bool,
+    /// All calls, and those that read.
+    calls: usize,
     reads: usize,
+    /// What was known at each question.
+    known: Vec<(Option<Version>, Care)>,
+    deleted: Vec<String>,
 }
 
 impl Service {
@@ -28,26 +43,54 @@ impl Service {
 
     fn call<T>(&self, name: &str, work: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         let mut state = self.state();
+        state.calls += 1;
         if state.out || state.failing.iter().any(|n| n == name) {
             return Err(StoreError::Unavailable("out".to_owned()));
         }
         Ok(work(&mut state))
+    }
+
+    /// Another process writes.
+    fn set(&self, name: &str, value: &str) {
+        let mut state = self.state();
+        state.count += 1;
+        let entry = (value.to_owned(), state.count);
+        state.entries.insert(name.to_owned(), entry);
     }
 }
 
 impl Backend for Service {
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
-            self.call("", |state| {
+            let (slow, found) = self.call("", |state| {
                 state.reads += 1;
                 let present = state.entries.get(name).cloned();
                 let found = state.old.get(name).cloned().unwrap_or(present);
-                found.map(|(value, version)| Entry {
+                let found = found.map(|(value, version)| Entry {
                     value: Secret::new(value),
                     version: Version::Number(version),
-                })
-            })
+                });
+                (state.slow, found)
+            })?;
+            if slow > Duration::ZERO {
+                tokio::time::sleep(slow).await;
+            }
+            Ok(found)
         })
+    }
+
+    fn look<'a>(
+        &'a self,
+        name: &'a str,
+        known: Option<Version>,
+        care: Care,
+    ) -> PortFuture<'a, Result<Found, StoreError>> {
+        self.state().known.push((known, care));
+        Box::pin(async move { Ok(self.get(name).await?.into()) })
+    }
+
+    fn is_exact(&self) -> bool {
+        self.state().is_exact
     }
 
     fn put<'a>(
@@ -57,20 +100,38 @@ impl Backend for Service {
         how: Write,
     ) -> PortFuture<'a, Result<Option<Version>, StoreError>> {
         Box::pin(async move {
-            self.call(name, |state| {
+            let (slow, written) = self.call(name, |state| {
                 if how == Write::OnlyNew && state.entries.contains_key(name) {
-                    return None;
+                    return (Duration::ZERO, None);
                 }
                 state.count += 1;
                 let entry = (value.reveal().to_owned(), state.count);
                 state.entries.insert(name.to_owned(), entry);
-                Some(Version::Number(state.count))
-            })
+                (state.slow, Some(Version::Number(state.count)))
+            })?;
+            if slow > Duration::ZERO {
+                tokio::time::sleep(slow).await;
+            }
+            Ok(written)
         })
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move { self.call(name, |state| drop(state.entries.remove(name))) })
+        Box::pin(async move {
+            let late = self.state().late;
+            if late > Duration::ZERO {
+                tokio::time::sleep(late).await;
+            }
+            self.call(name, |state| {
+                state.deleted.push(name.to_owned());
+                state.entries.remove(name);
+                state.locks.remove(name);
+                if state.lost.iter().any(|lost| lost == name) {
+                    return Err(StoreError::Unavailable("lost".to_owned()));
+                }
+                Ok(())
+            })?
+        })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> PortFuture<'a, Result<Vec<String>, StoreError>> {
@@ -216,22 +277,22 @@ async fn a_newer_version_of_another_process_is_taken_at_once() {
 
 #[tokio::test]
 async fn versions_without_order_are_told_apart_by_what_was_replaced() {
-    let memory = Memory::new(Ages::default());
+    let memory = Memory::new(Ages::default(), false);
     let entry = |value: &str| Entry {
         value: Secret::new(value),
         version: Version::Id(format!("id of {value}")),
     };
     let answered = |value: &str| {
-        let shown = memory.answered("A", Some(entry(value)));
+        let shown = memory.answered("A", memory.now(), Some(entry(value)).into());
         shown.map(|s| s.reveal().to_owned())
     };
     assert_eq!(answered("1").as_deref(), Some("1"));
     let version = Some(Version::Id("id of 2".to_owned()));
-    memory.wrote("A", &Secret::new("2"), version);
+    memory.wrote("A", memory.now(), &Secret::new("2"), version);
     assert_eq!(answered("1").as_deref(), Some("2"), "replaced here");
     assert_eq!(answered("3").as_deref(), Some("3"), "unknown, so newer");
     assert_eq!(answered("2").as_deref(), Some("3"));
-    memory.removed("A");
+    memory.removed("A", None);
     assert_eq!(answered("3"), None);
 }
 
