@@ -16,7 +16,6 @@ pub mod secrets;
 
 use objects::CloudStorage;
 use queue::PubSub;
-use secrets::SecretManager;
 
 /// What a program built for Google Cloud adds.
 pub static CLOUD: Gcp = Gcp;
@@ -38,7 +37,7 @@ impl Cloud for Gcp {
         let CloudSecrets::GcpSecretManager { project, prefix } = at else {
             return None;
         };
-        let opened = SecretManager::open(project, prefix, environment);
+        let opened = secrets::secrets(project, prefix, environment);
         Some(opened.map(|store| Arc::new(store) as Arc<dyn AdminStore>))
     }
 

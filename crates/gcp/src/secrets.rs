@@ -1,101 +1,81 @@
-//! Secrets in Google Secret Manager.
+//! Secrets in Google Secret Manager: `gcp-secretmanager:PROJECT/PREFIX`.
 //!
 //! An entry is a secret, its value the newest version of it. `docs/cloud-stores.md` says how entries
 //! are named, what a function must be allowed to do, and what is promised.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
-use hushgate_gateway::ports::{Locked, PortFuture, Secret, SecretStore, StoreError};
+use hushgate_gateway::connect::lifecycle::{JOURNAL_ENTRY, LOCK_ENTRY};
+use hushgate_gateway::ports::{Locked, PortFuture, Secret, StoreError};
 use hushgate_host::config::Environment;
-use hushgate_host::store::remote::check_name;
+use hushgate_host::store::remote::{
+    Backend, Care, Entry, Found, LOCK_SUFFIX, RemoteStore, Version, Write,
+};
 
 use crate::reach::{CALL, Reach};
 
-mod admin;
 mod calls;
 mod fault;
 mod lock;
+mod making;
 mod name;
 mod newest;
-mod slot;
 mod sweep;
 
-use calls::{Calls, Version};
+use calls::Calls;
 use fault::Fault;
-use newest::Care;
-use slot::Slot;
-
-pub use slot::Timing;
+use sweep::{Swept, sweep};
 
 /// Names an emulator of Secret Manager.
 const EMULATOR: &str = "SECRET_MANAGER_EMULATOR_HOST";
+/// Most bytes of a version.
+const LARGEST: usize = 64 << 10;
+
+/// A store of the secrets of `project` (its id or number) whose ids begin with `prefix` and `--`. Nothing
+/// is called yet.
+///
+/// # Errors
+/// When the environment names an emulator where none may be.
+pub fn secrets(
+    project: &str,
+    prefix: &str,
+    environment: &Environment,
+) -> Result<RemoteStore, String> {
+    let manager = SecretManager::of(project, prefix, environment)?;
+    Ok(RemoteStore::new(manager))
+}
 
 /// The secrets of a project whose ids begin with a prefix.
 #[derive(Debug)]
 pub struct SecretManager {
     calls: Arc<Calls>,
     prefix: String,
-    timing: Timing,
-    slots: Mutex<BTreeMap<String, Arc<Slot>>>,
+    swept: Swept,
 }
 
 impl SecretManager {
-    /// The secrets of `project` (its id or number) whose ids begin with `prefix` and `--`. Nothing is called yet.
+    /// The secrets of `project` whose ids begin with `prefix` and `--`.
     ///
     /// # Errors
     /// When the environment names an emulator where none may be.
-    pub fn open(project: &str, prefix: &str, environment: &Environment) -> Result<Self, String> {
+    pub fn of(project: &str, prefix: &str, environment: &Environment) -> Result<Self, String> {
         let reach = Reach::of(environment, EMULATOR)?;
         Ok(Self {
             calls: Arc::new(Calls::new(reach, project.to_owned())),
             prefix: prefix.to_owned(),
-            timing: Timing::default(),
-            slots: Mutex::default(),
+            swept: Swept::default(),
         })
     }
 
-    /// The same with other times.
-    #[must_use]
-    pub fn with_timing(mut self, timing: Timing) -> Self {
-        self.timing = timing;
-        self
-    }
-
-    /// The id of an entry's secret.
+    /// The id of the secret that holds an entry, or its lock.
     fn id(&self, name: &str) -> Result<String, StoreError> {
-        check_name(name)?;
+        let name = name.strip_suffix(LOCK_SUFFIX).unwrap_or(name);
         name::id_of(&self.prefix, name).ok_or_else(|| StoreError::Unfit {
             name: name.chars().take(64).collect(),
             reason: "the id of its secret would have more than 255 characters".to_owned(),
         })
-    }
-
-    fn slot(&self, id: &str) -> Arc<Slot> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(id) {
-            return Arc::clone(slot);
-        }
-        let slot = Arc::new(Slot::default());
-        slots.insert(id.to_owned(), Arc::clone(&slot));
-        slot
-    }
-
-    /// Asks the service for the newest value.
-    async fn ask(&self, name: &str, care: Care) -> Result<Option<Secret>, StoreError> {
-        let id = self.id(name)?;
-        let slot = self.slot(&id);
-        self.ask_slot(&id, &slot, care).await
-    }
-
-    async fn ask_slot(
-        &self,
-        id: &str,
-        slot: &Slot,
-        care: Care,
-    ) -> Result<Option<Secret>, StoreError> {
-        self.bounded(id, self.calls.newest(id, slot, care)).await
     }
 
     /// Ends a call in time: whoever waits for a store has less patience than its client.
@@ -113,20 +93,9 @@ impl SecretManager {
         })
     }
 
-    /// Adds a version to a secret, which may not be there yet.
-    async fn put(&self, name: &str, value: Option<&Secret>) -> Result<(), StoreError> {
-        let id = self.id(name)?;
-        let number = self.bounded(&id, self.add(&id, value)).await?;
-        let slot = self.slot(&id);
-        let value = value.cloned();
-        slot.take_up(Version { number, value });
-        let sweep = sweep::sweep(Arc::clone(&self.calls), slot, id, number);
-        // Nobody waits for it: what is not destroyed now is destroyed at the next write.
-        tokio::spawn(sweep);
-        Ok(())
-    }
-
-    async fn add(&self, id: &str, value: Option<&Secret>) -> Result<u64, StoreError> {
+    /// Adds a version, or one that says that there is no value, to a secret that may not be there yet;
+    /// gives its number.
+    async fn add(&self, id: &str, value: Option<&Secret>) -> Result<i64, StoreError> {
         match self.calls.add(id, value).await {
             Err(Fault::Missing) => {}
             added => return Ok(added?),
@@ -137,64 +106,134 @@ impl SecretManager {
         }
     }
 
-    /// Deletes the secret of an entry.
-    async fn drop_secret(&self, name: &str) -> Result<(), StoreError> {
-        let id = self.id(name)?;
-        let deleted = async { Ok(self.calls.delete(&id).await?) };
-        let deleted = self.bounded(&id, deleted).await;
-        // Whatever came of it: what is known of the secret may be wrong by now.
-        self.slot(&id).clear();
-        deleted
+    /// A version that was added. Versions before it that are of no use any more are destroyed.
+    fn added(&self, id: String, number: i64) -> Version {
+        let (calls, swept) = (Arc::clone(&self.calls), self.swept.clone());
+        // Nobody waits for it: what is not destroyed now is destroyed at the next write.
+        tokio::spawn(sweep(calls, swept, id, number));
+        Version::Number(number)
     }
 
-    async fn read_cached(&self, name: &str) -> Result<Option<Secret>, StoreError> {
-        let id = self.id(name)?;
-        let slot = self.slot(&id);
-        if let Some(value) = slot.fresh(&self.timing) {
-            return Ok(Some(value));
-        }
-        let _turn = slot.asking.lock().await;
-        // Whoever had the turn before may have read it.
-        let known = slot.fresh(&self.timing);
-        if let Some(value) = known.or_else(|| slot.in_pause(&self.timing)) {
-            return Ok(Some(value));
-        }
-        let asked = self.ask_slot(&id, &slot, Care::Quick).await;
-        let Err(StoreError::Unavailable(reason)) = asked else {
-            return asked;
-        };
-        let first = slot.failed();
-        let Some(value) = slot.stale(&self.timing) else {
-            return Err(StoreError::Unavailable(reason));
-        };
-        if first {
-            tracing::warn!(
-                reason,
-                "a secret that was read before is used while it can't be read"
-            );
-        }
-        Ok(Some(value))
+    /// The entry that a secret holds, as lists name it.
+    fn listed(&self, id: &str) -> Option<String> {
+        let name = name::name_of(&self.prefix, id)?;
+        // A name that ends so is no entry's.
+        let name = Some(name).filter(|name| !name.ends_with(LOCK_SUFFIX))?;
+        let is_lock = name.rsplit('/').next() == Some(LOCK_ENTRY);
+        Some(if is_lock { lock_of(&name) } else { name })
     }
 }
 
-impl SecretStore for SecretManager {
-    fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
-        Box::pin(self.read_cached(name))
+/// The name of the lock whose secret is that of an entry.
+fn lock_of(name: &str) -> String {
+    format!("{name}{LOCK_SUFFIX}")
+}
+
+impl Backend for SecretManager {
+    fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
+        Box::pin(async move {
+            let found = self.look(name, None, Care::Exact).await?;
+            let entry = found.value.zip(found.version);
+            Ok(entry.map(|(value, version)| Entry { value, version }))
+        })
     }
 
-    fn read_newest<'a>(
+    fn look<'a>(
         &'a self,
         name: &'a str,
-    ) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
-        Box::pin(self.ask(name, Care::Exact))
+        known: Option<Version>,
+        care: Care,
+    ) -> PortFuture<'a, Result<Found, StoreError>> {
+        Box::pin(async move {
+            let id = self.id(name)?;
+            let known = match known {
+                Some(Version::Number(number)) => Some(number),
+                Some(Version::Id(_)) | None => None,
+            };
+            let newest = self
+                .bounded(&id, self.calls.newest(&id, known, care))
+                .await?;
+            let (value, number) = newest.map(|v| (v.value, v.number)).unzip();
+            Ok(Found {
+                value: value.flatten(),
+                version: number.map(Version::Number),
+            })
+        })
     }
 
-    fn write<'a>(&'a self, name: &'a str, value: Secret) -> PortFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move { self.put(name, Some(&value)).await })
+    /// A version that is asked for by its number is there at once.
+    fn is_exact(&self) -> bool {
+        true
     }
 
-    fn remove<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.drop_secret(name))
+    /// Creates the secret: to create one is a right on the whole project, which a function must not have.
+    fn prepare<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let id = self.id(name)?;
+            match self.calls.described(&id).await {
+                Ok(_) => return Ok(false),
+                Err(Fault::Missing) => {}
+                Err(fault) => return Err(fault.into()),
+            }
+            match self.calls.create(&id, HashMap::new()).await {
+                Ok(()) => Ok(true),
+                Err(Fault::Exists) => Ok(false),
+                Err(fault) => Err(fault.into()),
+            }
+        })
+    }
+
+    fn put<'a>(
+        &'a self,
+        name: &'a str,
+        value: &'a Secret,
+        how: Write,
+    ) -> PortFuture<'a, Result<Option<Version>, StoreError>> {
+        Box::pin(async move {
+            let id = self.id(name)?;
+            let number = match how {
+                Write::Any => Some(self.bounded(&id, self.add(&id, Some(value))).await?),
+                Write::OnlyNew => self.make(&id, value).await?,
+            };
+            Ok(number.map(|number| self.added(id, number)))
+        })
+    }
+
+    fn clear<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Version>, StoreError>> {
+        Box::pin(async move {
+            let id = self.id(name)?;
+            let number = self.bounded(&id, self.add(&id, None)).await?;
+            Ok(Some(self.added(id, number)))
+        })
+    }
+
+    fn delete<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let id = self.id(name)?;
+            self.swept.forget(&id);
+            let deleted = async { Ok(self.calls.delete(&id).await?) };
+            self.bounded(&id, deleted).await
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> PortFuture<'a, Result<Vec<String>, StoreError>> {
+        Box::pin(async move {
+            let start = name::start_of(&self.prefix, prefix);
+            let ids = self.calls.ids(&start).await?;
+            let mut names: BTreeSet<_> = ids.iter().filter_map(|id| self.listed(id)).collect();
+            let is_of_one = prefix.matches('/').count() > 1;
+            if is_of_one {
+                // What was made a moment ago may not be listed yet.
+                names.extend(["connection", JOURNAL_ENTRY].map(|f| format!("{prefix}{f}")));
+                names.insert(lock_of(&format!("{prefix}{LOCK_ENTRY}")));
+            }
+            Ok(names.into_iter().collect())
+        })
+    }
+
+    /// Secrets may have been made beforehand, without a version.
+    fn lists_values(&self) -> bool {
+        false
     }
 
     fn lock<'a>(
@@ -218,5 +257,9 @@ impl SecretStore for SecretManager {
             let id = self.id(name)?;
             self.bounded(&id, self.calls.unlock(&id, owner)).await
         })
+    }
+
+    fn largest(&self) -> usize {
+        LARGEST
     }
 }

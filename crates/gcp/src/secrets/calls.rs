@@ -16,8 +16,6 @@ use zeroize::Zeroizing;
 use super::fault::{ACCESS, ADD, CREATE, DELETE, DESTROY, Fault, GET, LIST, UPDATE, VERSIONS};
 use crate::reach::{ATTEMPT, Patience, Reach, pauses};
 
-/// The most bytes of a version.
-const LARGEST: usize = 64 << 10;
 /// Entries of a page; few pages even for many connections.
 const PAGE: i32 = 250;
 /// What a version holds that says that there is no value any more. A version can't be empty, and
@@ -36,7 +34,7 @@ pub(super) struct Calls {
 #[derive(Debug, Clone)]
 pub(super) struct Version {
     /// From 1 upward, without gaps.
-    pub(super) number: u64,
+    pub(super) number: i64,
     /// Its content; none when it says that there is no value.
     pub(super) value: Option<Secret>,
 }
@@ -108,24 +106,20 @@ impl Calls {
             let value = None;
             return Ok(Version { number, value });
         }
-        let text = std::str::from_utf8(&data)
-            .map_err(|_| unfit(name, format!("its version {number} is not UTF-8 text")))?;
+        let text = std::str::from_utf8(&data).map_err(|_| {
+            let reason = format!("its version {number} is not UTF-8 text");
+            Fault::Store(StoreError::Unfit { name, reason })
+        })?;
         let value = Some(Secret::new(text));
         Ok(Version { number, value })
     }
 
     /// Adds a version, or one that says that there is no value; gives its number.
-    pub(super) async fn add(&self, id: &str, value: Option<&Secret>) -> Result<u64, Fault> {
+    pub(super) async fn add(&self, id: &str, value: Option<&Secret>) -> Result<i64, Fault> {
         let name = self.full(id);
-        let data = match value {
-            None => Bytes::from_static(REMOVED),
-            Some(value) if value.reveal().len() <= LARGEST => {
-                Bytes::copy_from_slice(value.reveal().as_bytes())
-            }
-            Some(_) => {
-                return Err(unfit(name, "its value has more than 64 KiB".to_owned()));
-            }
-        };
+        let data = value.map_or(Bytes::from_static(REMOVED), |value| {
+            Bytes::copy_from_slice(value.reveal().as_bytes())
+        });
         let client = self.client(&name).await?;
         let call = client
             .add_secret_version()
@@ -142,7 +136,7 @@ impl Calls {
 
     /// The newest versions first, at least `least` if there are so many: their numbers, and whether their
     /// content is still there.
-    pub(super) async fn versions(&self, id: &str, least: usize) -> Result<Vec<(u64, bool)>, Fault> {
+    pub(super) async fn versions(&self, id: &str, least: usize) -> Result<Vec<(i64, bool)>, Fault> {
         let name = self.full(id);
         let client = self.client(&name).await?;
         let mut versions = Vec::new();
@@ -168,7 +162,7 @@ impl Calls {
     }
 
     /// Destroys the content of a version. Fine when it is gone.
-    pub(super) async fn destroy(&self, id: &str, version: u64) -> Result<(), Fault> {
+    pub(super) async fn destroy(&self, id: &str, version: i64) -> Result<(), Fault> {
         let name = self.full(id);
         let client = self.client(&name).await?;
         let call = client
@@ -288,12 +282,8 @@ impl Calls {
     }
 }
 
-fn unfit(name: String, reason: String) -> Fault {
-    Fault::Store(StoreError::Unfit { name, reason })
-}
-
 /// The number at the end of a version's full name.
-fn number_of(name: &str) -> Option<u64> {
+fn number_of(name: &str) -> Option<i64> {
     let (_, number) = name.rsplit_once("/versions/")?;
     number.parse().ok()
 }

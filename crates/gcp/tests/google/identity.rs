@@ -6,8 +6,9 @@ use hushgate_gateway::ports::queue::{Message, QueueError};
 use hushgate_gateway::ports::{Objects as _, Queue as _, Secret, SecretStore as _, StoreError};
 use hushgate_gcp::objects::CloudStorage;
 use hushgate_gcp::queue::PubSub;
-use hushgate_gcp::secrets::SecretManager;
+use hushgate_gcp::secrets::secrets;
 use hushgate_host::config::Environment;
+use hushgate_host::store::remote::RemoteStore;
 
 use crate::emulator::{environment, free_port};
 use crate::metadata::{Metadata, Mood};
@@ -29,9 +30,9 @@ fn kind(error: &StoreError) -> &'static str {
 }
 
 impl Project {
-    fn store_as(&self, metadata: &str) -> SecretManager {
+    fn store_as(&self, metadata: &str) -> RemoteStore {
         let environment = with(self.environment(), "GCE_METADATA_HOST", metadata);
-        SecretManager::open(&self.id, "acme", &environment).unwrap()
+        secrets(&self.id, "acme", &environment).unwrap()
     }
 }
 
@@ -285,7 +286,7 @@ async fn a_credential_file_that_can_t_be_used_is_named() {
         }
         let usual = environment("SECRET_MANAGER_EMULATOR_HOST", "127.0.0.1:9");
         let usual = with(usual, "GOOGLE_APPLICATION_CREDENTIALS", place);
-        let store = SecretManager::open("acme-data", "acme", &usual).unwrap();
+        let store = secrets("acme-data", "acme", &usual).unwrap();
         let error = store.read_newest("A").await.unwrap_err();
         assert_eq!(kind(&error), "denied", "{error}");
         let shown = format!("{error} {error:?}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hushgate_gcp::secrets::SecretManager;
+use hushgate_gcp::secrets::secrets;
 use hushgate_host::store::testing::life::{Store, check_chain, check_one_exchange, connect};
 
 use crate::emulator::environment;
@@ -40,7 +40,7 @@ async fn renewals_go_on_in_one_chain() {
             _ => None,
         });
         let environment = environment("SECRET_MANAGER_EMULATOR_HOST", &wire.address);
-        let store = SecretManager::open(&project.id, "acme", &environment).unwrap();
+        let store = secrets(&project.id, "acme", &environment).unwrap();
         stores.push(Arc::new(store) as Store);
     }
     check_chain(&plain, &stores).await;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hushgate_gateway::ports::{Locked, Secret, SecretStore as _, StoreError};
-use hushgate_gcp::secrets::{SecretManager, Timing};
+use hushgate_gcp::secrets::{SecretManager, secrets};
 use hushgate_host::config::Environment;
+use hushgate_host::store::remote::{Ages, RemoteStore};
 use hushgate_host::store::{AdminStore as _, SaveError, entry, testing};
 
 use crate::emulator::{self, drongo, unique};
@@ -32,8 +33,14 @@ impl Project {
     }
 
     /// One more instance, which knows nothing yet.
-    pub(crate) fn store(&self) -> SecretManager {
-        SecretManager::open(&self.id, "acme", &self.environment()).unwrap()
+    pub(crate) fn store(&self) -> RemoteStore {
+        secrets(&self.id, "acme", &self.environment()).unwrap()
+    }
+
+    /// The same with other times.
+    fn store_with(&self, ages: Ages) -> RemoteStore {
+        let manager = SecretManager::of(&self.id, "acme", &self.environment());
+        RemoteStore::with_ages(manager.unwrap(), ages)
     }
 
     async fn states(&self, id: &str) -> Vec<(u64, String)> {
@@ -50,17 +57,17 @@ macro_rules! project {
     };
 }
 
-async fn text(store: &SecretManager, name: &str) -> Option<String> {
+async fn text(store: &RemoteStore, name: &str) -> Option<String> {
     let read = store.read(name).await.unwrap();
     read.map(|secret| secret.reveal().to_owned())
 }
 
-async fn newest(store: &SecretManager, name: &str) -> Option<String> {
+async fn newest(store: &RemoteStore, name: &str) -> Option<String> {
     let read = store.read_newest(name).await.unwrap();
     read.map(|secret| secret.reveal().to_owned())
 }
 
-async fn put(store: &SecretManager, name: &str, value: &str) {
+async fn put(store: &RemoteStore, name: &str, value: &str) {
     store.write(name, Secret::new(value)).await.unwrap();
 }
 
@@ -225,10 +232,10 @@ async fn a_disabled_newest_version_is_an_error_and_never_the_one_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_is_used_through_an_outage_for_a_bounded_time() {
     let project = project!();
-    let store = project.store().with_timing(Timing {
+    let store = project.store_with(Ages {
         fresh: Duration::from_millis(100),
         stale: Duration::from_millis(2500),
-        pause: Duration::from_millis(500),
+        ..Ages::default()
     });
     put(&store, "A", "kept").await;
     assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
@@ -264,9 +271,9 @@ async fn what_was_read_is_used_through_an_outage_for_a_bounded_time() {
 async fn revoked_access_ends_the_use_of_what_was_read() {
     let project = project!();
     let fresh = Duration::from_millis(50);
-    let store = project.store().with_timing(Timing {
+    let store = project.store_with(Ages {
         fresh,
-        ..Timing::default()
+        ..Ages::default()
     });
     put(&store, "A", "kept").await;
     project.front.grant(&[]);
@@ -418,7 +425,7 @@ async fn a_value_that_the_service_can_t_hold_is_refused_without_showing_it() {
         .await
         .unwrap_err();
     assert!(
-        error.to_string().contains("64 KiB") && !error.to_string().contains("xx"),
+        error.to_string().contains("at most 65536") && !error.to_string().contains("xx"),
         "{error}"
     );
     let error = store.read(&"N.".repeat(45)).await.unwrap_err();
@@ -521,6 +528,74 @@ async fn secrets_made_beforehand_are_no_connection_yet() {
     let changes = vec![("connection".to_owned(), Some(Secret::new("{}")))];
     store.save("a", true, changes).await.unwrap();
     assert_eq!(store.connections().await.unwrap(), ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_beforehand_outlives_a_save_that_fails() {
+    let project = project!();
+    let token = "acme--connections--a--REFRESH_TOKEN";
+    project.front.create(&project.id, token).await;
+    let store = project.store();
+    let changes = ["connection", "REFRESH_TOKEN", "SECRET"]
+        .map(|f| (f.to_owned(), Some(Secret::new("value"))))
+        .to_vec();
+    let denied = Mishap::Status(403, "PERMISSION_DENIED");
+    project.front.mishap("SECRET:addVersion", 1, denied);
+    store.save("a", true, changes).await.unwrap_err();
+    assert_eq!(store.connections().await.unwrap(), Vec::<String>::new());
+    let function = project.store();
+    let name = entry("a", "REFRESH_TOKEN");
+    assert_eq!(newest(&function, &name).await, None);
+    project.front.grant(&[("versions.add", token)]);
+    put(&function, &name, "next").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forgotten_goes_before_its_lock_and_the_record_last() {
+    let project = project!();
+    let store = project.store();
+    let changes = ["connection", "CLIENT_ID", "REFRESH_TOKEN"]
+        .map(|f| (f.to_owned(), Some(Secret::new("value"))))
+        .to_vec();
+    store.save("a", true, changes).await.unwrap();
+    put(&store, &entry("a", "ACCESS_TOKEN"), "token").await;
+    project.front.calls();
+    store.forget("a").await.unwrap();
+    let start = format!(
+        "DELETE /v1/projects/{}/secrets/acme--connections--a--",
+        project.id
+    );
+    let calls = project.front.calls();
+    let mut deleted: Vec<_> = calls
+        .iter()
+        .filter_map(|c| c.strip_prefix(&start))
+        .collect();
+    let end = deleted.split_off(3);
+    let bare = |call: &&str| call.split('?').next().unwrap().to_owned();
+    let end: Vec<_> = end.iter().map(bare).collect();
+    assert_eq!(end, ["OAUTH_REFRESH_TOKEN", "connection"], "{deleted:?}");
+    // What no list shows yet is deleted too.
+    store.forget("a").await.unwrap();
+    let again = project.front.calls();
+    assert_eq!(again.iter().filter(|c| c.starts_with(&start)).count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_value_is_not_looked_for_in_the_version_before() {
+    let project = project!();
+    let store = project.store();
+    let changes = vec![("connection".to_owned(), Some(Secret::new("{}")))];
+    store.save("a", true, changes).await.unwrap();
+    let journal = entry("a", "ACCESS_TOKEN");
+    put(&store, &journal, "token").await;
+    project.front.be_late_about_versions(&project.id).await;
+    let changes = vec![("ACCESS_TOKEN".to_owned(), None)];
+    store.save("a", false, changes).await.unwrap();
+    // `latest` still stands for the token.
+    for _ in 0..3 {
+        assert_eq!(text(&store, &journal).await, None);
+        assert_eq!(newest(&store, &journal).await, None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
