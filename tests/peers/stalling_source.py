@@ -1,12 +1,12 @@
 """A source that sends the first half of an answer and then stalls, to be killed in the middle.
 
-Prints its port, and `half` when the first half of an answer is on its way.
+Prints its port, `half` when the first half of an answer is on its way, and `gone` when whoever asked for it
+has closed the connection.
 """
 
 import http.server
 import json
 import sys
-import time
 
 HALF = b'{"users":[{"id":"KdYKjnimT4KPd8FFgQt9FQ","email":"quentin.hollis@example.com"},'
 
@@ -32,7 +32,12 @@ class Source(http.server.BaseHTTPRequestHandler):
         self.wfile.write(HALF)
         self.wfile.flush()
         print("half", flush=True)
-        time.sleep(600)
+        try:
+            self.connection.recv(1)
+        except ConnectionError:
+            pass
+        print("gone", flush=True)
+        self.close_connection = True
 
     def log_message(self, *_):
         pass
