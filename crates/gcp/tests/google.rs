@@ -28,5 +28,9 @@ mod permissions;
 mod queue;
 #[path = "google/secrets.rs"]
 mod secrets;
+#[path = "google/secrets_connections.rs"]
+mod secrets_connections;
+#[path = "google/secrets_faults.rs"]
+mod secrets_faults;
 #[path = "google/wire.rs"]
 mod wire;

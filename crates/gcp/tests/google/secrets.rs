@@ -7,7 +7,7 @@ use hushgate_gateway::ports::{Locked, Secret, SecretStore as _, StoreError};
 use hushgate_gcp::secrets::{SecretManager, secrets};
 use hushgate_host::config::Environment;
 use hushgate_host::store::remote::{Ages, RemoteStore};
-use hushgate_host::store::{AdminStore as _, SaveError, entry, testing};
+use hushgate_host::store::{AdminStore as _, entry, testing};
 
 use crate::emulator::{self, drongo, unique};
 use crate::front::Front;
@@ -38,16 +38,17 @@ impl Project {
     }
 
     /// The same with other times.
-    fn store_with(&self, ages: Ages) -> RemoteStore {
+    pub(crate) fn store_with(&self, ages: Ages) -> RemoteStore {
         let manager = SecretManager::of(&self.id, "acme", &self.environment());
         RemoteStore::with_ages(manager.unwrap(), ages)
     }
 
-    async fn states(&self, id: &str) -> Vec<(u64, String)> {
+    pub(crate) async fn states(&self, id: &str) -> Vec<(u64, String)> {
         self.front.versions(&self.id, id).await
     }
 }
 
+/// A project, or the end of a test where the emulator is not there.
 macro_rules! project {
     () => {
         match Project::new().await {
@@ -56,18 +57,19 @@ macro_rules! project {
         }
     };
 }
+pub(crate) use project;
 
-async fn text(store: &RemoteStore, name: &str) -> Option<String> {
+pub(crate) async fn text(store: &RemoteStore, name: &str) -> Option<String> {
     let read = store.read(name).await.unwrap();
     read.map(|secret| secret.reveal().to_owned())
 }
 
-async fn newest(store: &RemoteStore, name: &str) -> Option<String> {
+pub(crate) async fn newest(store: &RemoteStore, name: &str) -> Option<String> {
     let read = store.read_newest(name).await.unwrap();
     read.map(|secret| secret.reveal().to_owned())
 }
 
-async fn put(store: &RemoteStore, name: &str, value: &str) {
+pub(crate) async fn put(store: &RemoteStore, name: &str, value: &str) {
     store.write(name, Secret::new(value)).await.unwrap();
 }
 
@@ -230,59 +232,6 @@ async fn a_disabled_newest_version_is_an_error_and_never_the_one_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_read_is_used_through_an_outage_for_a_bounded_time() {
-    let project = project!();
-    let store = project.store_with(Ages {
-        fresh: Duration::from_millis(100),
-        stale: Duration::from_millis(2500),
-        ..Ages::default()
-    });
-    put(&store, "A", "kept").await;
-    assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    project
-        .front
-        .mishap("GET", usize::MAX, Mishap::Status(503, "UNAVAILABLE"));
-    assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
-    let asked = project.front.calls().len();
-    for _ in 0..50 {
-        assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
-    }
-    assert_eq!(
-        project.front.calls().len(),
-        0,
-        "asked {asked} times before: it is left alone"
-    );
-    // Only what may be old is; a renewal must not go on with it.
-    let error = store.read_newest("A").await.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-    assert!(
-        error.to_string().contains("acme--A`: it answered 503"),
-        "{error}"
-    );
-    tokio::time::sleep(Duration::from_millis(2500)).await;
-    let error = store.read("A").await.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-    project.front.calm();
-    assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn revoked_access_ends_the_use_of_what_was_read() {
-    let project = project!();
-    let fresh = Duration::from_millis(50);
-    let store = project.store_with(Ages {
-        fresh,
-        ..Ages::default()
-    });
-    put(&store, "A", "kept").await;
-    project.front.grant(&[]);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let error = store.read("A").await.unwrap_err();
-    assert!(matches!(error, StoreError::Denied { .. }), "{error}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn reads_of_one_secret_share_one_call() {
     let project = project!();
     put(&project.store(), "A", "x").await;
@@ -296,121 +245,6 @@ async fn reads_of_one_secret_share_one_call() {
         assert_eq!(read.await.unwrap().as_deref(), Some("x"));
     }
     assert_eq!(project.front.calls().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn throttling_and_short_failures_are_waited_out() {
-    let project = project!();
-    let store = project.store();
-    put(&store, "A", "x").await;
-    for mishap in [
-        Mishap::Status(429, "RESOURCE_EXHAUSTED"),
-        Mishap::Status(500, "INTERNAL"),
-        Mishap::Status(503, "UNAVAILABLE"),
-        Mishap::Cut,
-        Mishap::Slow(Duration::from_millis(2500)),
-    ] {
-        project.front.mishap("GET", 1, mishap);
-        assert_eq!(
-            newest(&store, "A").await.as_deref(),
-            Some("x"),
-            "{mishap:?}"
-        );
-        project.front.mishap("POST", 1, mishap);
-        put(&store, "A", "x").await;
-    }
-    // A write that was carried out and whose answer was lost is made again; that does no harm.
-    project.front.mishap("addVersion", 1, Mishap::Lost);
-    put(&store, "A", "y").await;
-    assert_eq!(newest(&project.store(), "A").await.as_deref(), Some("y"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn patience_ends_within_five_seconds() {
-    let project = project!();
-    let store = project.store();
-    put(&store, "A", "x").await;
-    for mishap in [
-        Mishap::Status(429, "RESOURCE_EXHAUSTED"),
-        Mishap::Cut,
-        Mishap::Slow(Duration::from_mins(1)),
-    ] {
-        project.front.mishap("/secrets", usize::MAX, mishap);
-        project.front.calls();
-        let start = Instant::now();
-        let error = store.read_newest("A").await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-        let error = store
-            .write("A", Secret::new("secret text"))
-            .await
-            .unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-        assert!(
-            start.elapsed() < Duration::from_secs(10),
-            "{mishap:?}: {:?}",
-            start.elapsed()
-        );
-        assert!(!format!("{error} {error:?}").contains("secret text"));
-        assert!(project.front.calls().len() <= 9, "a budget of attempts");
-        project.front.calm();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn denials_name_the_secret_and_the_permission_and_nothing_else() {
-    let project = project!();
-    let store = project.store();
-    put(&store, "A", "the value").await;
-    project.front.create(&project.id, "acme--L").await;
-    project.front.grant(&[]);
-    let minute = Duration::from_mins(1);
-    let a = "acme--A";
-    for (denied, id, permission) in [
-        (
-            store.read_newest("A").await.map(drop),
-            a,
-            "secretmanager.versions.access",
-        ),
-        (
-            store.write("A", Secret::new("the value")).await,
-            a,
-            "secretmanager.versions.add",
-        ),
-        (store.remove("A").await, a, "secretmanager.secrets.delete"),
-        (
-            store.lock("L", "o", minute).await.map(drop),
-            "acme--L",
-            "secretmanager.secrets.get",
-        ),
-        (
-            store.unlock("L", "o").await,
-            "acme--L",
-            "secretmanager.secrets.get",
-        ),
-        (
-            store.connections().await.map(drop),
-            "acme--connections--*",
-            "secretmanager.secrets.list",
-        ),
-    ] {
-        let error = denied.unwrap_err();
-        let StoreError::Denied { name, hint } = &error else {
-            panic!("{error}");
-        };
-        assert_eq!(*name, format!("projects/{}/secrets/{id}", project.id));
-        assert!(hint.contains(permission), "{hint}");
-        let shown = format!("{error} {error:?}");
-        assert!(
-            !shown.contains("the value") && !shown.contains("a message of"),
-            "{shown}"
-        );
-    }
-    project.front.grant(&[("secrets.get", "acme--L")]);
-    let error = store.lock("L", "o", minute).await.unwrap_err();
-    assert!(
-        error.to_string().contains("secretmanager.secrets.update"),
-        "{error}"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -442,142 +276,6 @@ async fn a_value_that_the_service_can_t_hold_is_refused_without_showing_it() {
         let error = store.read(bad).await.unwrap_err();
         assert!(matches!(error, StoreError::Unfit { .. }), "{bad}: {error}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_connection_is_saved_whole_or_not_at_all() {
-    let project = project!();
-    let store = project.store();
-    let changes = || {
-        ["connection", "CLIENT_ID", "CLIENT_SECRET"]
-            .map(|f| (f.to_owned(), Some(Secret::new(format!("value of {f}")))))
-            .to_vec()
-    };
-    for call in [
-        "CLIENT_SECRET:addVersion",
-        "connection:addVersion",
-        "secretId=acme--connections--a--CLIENT_SECRET",
-    ] {
-        project
-            .front
-            .mishap(call, 3, Mishap::Status(403, "PERMISSION_DENIED"));
-        let failed = store.save("a", true, changes()).await.unwrap_err();
-        assert!(
-            matches!(failed, SaveError::Store(StoreError::Denied { .. })),
-            "{failed}"
-        );
-        project.front.calm();
-        assert_eq!(
-            store.connections().await.unwrap(),
-            Vec::<String>::new(),
-            "{call}"
-        );
-    }
-    store.save("a", true, changes()).await.unwrap();
-    assert_eq!(store.connections().await.unwrap(), ["a"]);
-    // What functions write is there for them, empty.
-    for id in ["ACCESS_TOKEN", "OAUTH_REFRESH_TOKEN"] {
-        let id = format!("acme--connections--a--{id}");
-        assert_eq!(project.states(&id).await, [], "{id}");
-    }
-    let changes = vec![
-        ("CLIENT_ID".to_owned(), Some(Secret::new("changed"))),
-        ("CLIENT_SECRET".to_owned(), None),
-        ("connection".to_owned(), Some(Secret::new("changed"))),
-    ];
-    project
-        .front
-        .mishap("DELETE", 3, Mishap::Status(403, "PERMISSION_DENIED"));
-    store.save("a", false, changes).await.unwrap_err();
-    project.front.calm();
-    for field in ["connection", "CLIENT_ID", "CLIENT_SECRET"] {
-        let kept = newest(&project.store(), &entry("a", field)).await;
-        assert_eq!(kept, Some(format!("value of {field}")));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_journal_that_is_taken_away_leaves_its_secret_to_the_function() {
-    let project = project!();
-    let store = project.store();
-    let changes = vec![("connection".to_owned(), Some(Secret::new("{}")))];
-    store.save("a", true, changes).await.unwrap();
-    let journal = entry("a", "ACCESS_TOKEN");
-    put(&store, &journal, "token").await;
-    store
-        .save("a", false, vec![("ACCESS_TOKEN".to_owned(), None)])
-        .await
-        .unwrap();
-    let function = project.store();
-    assert_eq!(newest(&function, &journal).await, None);
-    project
-        .front
-        .grant(&[("versions.add", "acme--connections--a--ACCESS_TOKEN")]);
-    put(&function, &journal, "next").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn secrets_made_beforehand_are_no_connection_yet() {
-    let project = project!();
-    for field in ["connection", "CLIENT_ID", "OAUTH_REFRESH_TOKEN"] {
-        let id = format!("acme--connections--a--{field}");
-        project.front.create(&project.id, &id).await;
-    }
-    let store = project.store();
-    assert_eq!(store.connections().await.unwrap(), Vec::<String>::new());
-    let changes = vec![("connection".to_owned(), Some(Secret::new("{}")))];
-    store.save("a", true, changes).await.unwrap();
-    assert_eq!(store.connections().await.unwrap(), ["a"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_made_beforehand_outlives_a_save_that_fails() {
-    let project = project!();
-    let token = "acme--connections--a--REFRESH_TOKEN";
-    project.front.create(&project.id, token).await;
-    let store = project.store();
-    let changes = ["connection", "REFRESH_TOKEN", "SECRET"]
-        .map(|f| (f.to_owned(), Some(Secret::new("value"))))
-        .to_vec();
-    let denied = Mishap::Status(403, "PERMISSION_DENIED");
-    project.front.mishap("SECRET:addVersion", 1, denied);
-    store.save("a", true, changes).await.unwrap_err();
-    assert_eq!(store.connections().await.unwrap(), Vec::<String>::new());
-    let function = project.store();
-    let name = entry("a", "REFRESH_TOKEN");
-    assert_eq!(newest(&function, &name).await, None);
-    project.front.grant(&[("versions.add", token)]);
-    put(&function, &name, "next").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_forgotten_goes_before_its_lock_and_the_record_last() {
-    let project = project!();
-    let store = project.store();
-    let changes = ["connection", "CLIENT_ID", "REFRESH_TOKEN"]
-        .map(|f| (f.to_owned(), Some(Secret::new("value"))))
-        .to_vec();
-    store.save("a", true, changes).await.unwrap();
-    put(&store, &entry("a", "ACCESS_TOKEN"), "token").await;
-    project.front.calls();
-    store.forget("a").await.unwrap();
-    let start = format!(
-        "DELETE /v1/projects/{}/secrets/acme--connections--a--",
-        project.id
-    );
-    let calls = project.front.calls();
-    let mut deleted: Vec<_> = calls
-        .iter()
-        .filter_map(|c| c.strip_prefix(&start))
-        .collect();
-    let end = deleted.split_off(3);
-    let bare = |call: &&str| call.split('?').next().unwrap().to_owned();
-    let end: Vec<_> = end.iter().map(bare).collect();
-    assert_eq!(end, ["OAUTH_REFRESH_TOKEN", "connection"], "{deleted:?}");
-    // What no list shows yet is deleted too.
-    store.forget("a").await.unwrap();
-    let again = project.front.calls();
-    assert_eq!(again.iter().filter(|c| c.starts_with(&start)).count(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

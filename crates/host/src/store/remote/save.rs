@@ -85,6 +85,7 @@ impl Inner {
         value: &Secret,
         done: &mut Vec<Before>,
     ) -> Result<bool, StoreError> {
+        let made = self.backend.prepare(&name).await?;
         let claimed = self.put(&name, value, Write::OnlyNew).await;
         let is_ours = if let Ok(written) = &claimed {
             *written
@@ -97,7 +98,7 @@ impl Inner {
             done.push(Before {
                 name,
                 value: None,
-                made: true,
+                made,
             });
         }
         claimed
