@@ -156,6 +156,14 @@ async fn tls_is_checked_and_cannot_be_switched_off() {
         ran.error.contains("tls-failed") || ran.error.contains("certificates-missing"),
         "{ran:?}"
     );
+    let nothing = ("SSL_CERT_FILE", "/nowhere/certificates.pem");
+    let ran = call(&[&https, "/x", "--anonymous"], &[nothing], "").await;
+    assert!(
+        ran.code == Some(1)
+            && ran.error.contains("certificates-missing")
+            && ran.error.contains("ca-certificates"),
+        "{ran:?}"
+    );
     let Some(source) = TlsSource::start("1.3") else {
         return;
     };

@@ -21,7 +21,7 @@ mod tests;
 mod trust;
 
 pub use address::{AddressClass, classify};
-pub use trust::{trusting, trusting_http1};
+pub use trust::{tls_config, trusting, trusting_http1};
 
 /// The lowest TLS version a connection may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hushgate_gateway::egress::EgressError;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::CertificateError;
 
@@ -65,12 +66,9 @@ pub(super) fn broken(error: &hyper::Error) -> Failure {
         .next("call again; if it stays, check that this is the function's address and scheme")
 }
 
-pub(super) fn no_trust(error: &rustls::Error) -> Failure {
-    Failure::new(
-        Code::CertificatesMissing,
-        format!("the certificates this machine trusts can't be read: {error}"),
-    )
-    .next("install the system's certificates (package `ca-certificates`), or name a file of them in SSL_CERT_FILE")
+pub(super) fn no_trust(error: &EgressError) -> Failure {
+    Failure::new(Code::CertificatesMissing, error.to_string())
+        .next("see that you may read these certificates, then call again")
 }
 
 pub(super) fn tls(host: &str, error: &io::Error) -> Failure {

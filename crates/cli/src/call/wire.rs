@@ -10,15 +10,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hushgate_gateway::egress::{TlsFloor, tls_config};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, crypto};
 
 use super::code::Code;
 use super::fault;
@@ -84,7 +83,14 @@ impl Wire {
     /// # Errors
     /// When the certificates that this machine trusts can't be read.
     pub(super) fn to(target: &Target, limits: Limits) -> Result<Self, Failure> {
-        let tls = if target.tls { Some(trusting()?) } else { None };
+        let tls = if target.tls {
+            // Those that a function trusts.
+            let trusted = tls_config(TlsFloor::V1_2, &[b"http/1.1"]);
+            let config = trusted.map_err(|error| fault::no_trust(&error))?;
+            Some(TlsConnector::from(Arc::new(config)))
+        } else {
+            None
+        };
         Ok(Self {
             host: target.host.as_str().into(),
             port: target.port,
@@ -165,18 +171,6 @@ where
     // What goes wrong on the connection is told by the call that meets it.
     tokio::spawn(async move { drop(connection.await) });
     Ok(sender)
-}
-
-/// TLS 1.2 and 1.3 with the certificates this machine trusts (`SSL_CERT_FILE` adds none: it replaces).
-fn trusting() -> Result<TlsConnector, Failure> {
-    let unusable = |error| fault::no_trust(&error);
-    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(BuilderVerifierExt::with_platform_verifier)
-        .map_err(unusable)?
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// One connection at a time to one host.

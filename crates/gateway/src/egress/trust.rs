@@ -19,7 +19,7 @@ use super::{EgressError, TlsFloor};
 /// # Errors
 /// [`EgressError::Client`] when this machine has no authorities, or none that can be read.
 pub fn trusting(builder: ClientBuilder, floor: TlsFloor) -> Result<ClientBuilder, EgressError> {
-    let tls = tls(floor, &[b"h2", b"http/1.1"])?;
+    let tls = tls_config(floor, &[b"h2", b"http/1.1"])?;
     Ok(builder.tls_backend_preconfigured(tls))
 }
 
@@ -31,11 +31,15 @@ pub fn trusting_http1(
     builder: ClientBuilder,
     floor: TlsFloor,
 ) -> Result<ClientBuilder, EgressError> {
-    let tls = tls(floor, &[b"http/1.1"])?;
+    let tls = tls_config(floor, &[b"http/1.1"])?;
     Ok(builder.http1_only().tls_backend_preconfigured(tls))
 }
 
-fn tls(floor: TlsFloor, protocols: &[&[u8]]) -> Result<ClientConfig, EgressError> {
+/// The same for who makes connections one by one; `protocols` are offered (ALPN, RFC 7301).
+///
+/// # Errors
+/// As of [`trusting`].
+pub fn tls_config(floor: TlsFloor, protocols: &[&[u8]]) -> Result<ClientConfig, EgressError> {
     let versions: &[_] = match floor {
         TlsFloor::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsFloor::V1_3 => &[&rustls::version::TLS13],
