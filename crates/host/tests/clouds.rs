@@ -5,7 +5,8 @@
     reason = "a test stops where something is missing"
 )]
 
-use std::collections::BTreeMap;
+mod sample;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,25 +17,9 @@ use hushgate_gateway::ports::Objects;
 use hushgate_host::cloud::{Bucket, Cloud, Clouds};
 use hushgate_host::config::Environment;
 use hushgate_host::objects::FolderObjects;
-use hushgate_host::{BuiltIn, prepare};
+use hushgate_host::prepare;
 
-const POLICY: &str = "
-issuers:
-  - issuer: https://issuer.example.com
-    algorithms: [ES256]
-clients:
-  - id: vendor
-    identity: {issuer: https://issuer.example.com, subject: workload-1, audience: https://gw.example.com}
-    sources: [sample]
-";
-
-const RULES: &str = "
-endpoints:
-  - pathTemplate: /v1/users
-    allowedMethods: [GET]
-    allowedQueryParams: []
-    responseSchema: {type: object, properties: {count: {type: integer}}}
-";
+use crate::sample::{POLICY, RULES, environment, sample};
 
 /// A cloud whose buckets are folders below the one that `TEST_BUCKETS` names.
 #[derive(Debug)]
@@ -54,29 +39,6 @@ impl Cloud for Folders {
         let folder = Path::new(environment.get("TEST_BUCKETS")?).join(name);
         let opened = FolderObjects::open(&folder).map_err(|e| e.to_string());
         Some(opened.map(|o| Arc::new(o) as Arc<dyn Objects>))
-    }
-}
-
-fn sample(clouds: Clouds) -> BuiltIn {
-    BuiltIn {
-        id: "sample",
-        source_yaml: r#"
-id: sample
-name: Sample
-docs: https://api.example.com/docs
-categories: [tests]
-host: api.example.com
-auth:
-  type: apiKey
-  send: {in: header, name: authorization, value: "Bearer {{ACCESS_TOKEN}}"}
-  fields:
-    - name: ACCESS_TOKEN
-      label: Token
-      tooltip: For tests.
-"#,
-        rules_yaml: RULES,
-        rules_packed: &[],
-        clouds,
     }
 }
 
@@ -105,18 +67,9 @@ impl Drop for Buckets {
 /// The problems that stop a start; empty when it starts.
 async fn problems(buckets: &Buckets, clouds: Clouds, pairs: &[(&str, &str)]) -> String {
     let root = buckets.0.display().to_string();
-    let usual = [
-        ("PORT", "0"),
-        ("HUSHGATE_LISTEN", "127.0.0.1"),
-        ("HUSHGATE_ACCESS", POLICY),
-        ("HUSHGATE_LOG", "off"),
-        ("TEST_BUCKETS", root.as_str()),
-    ];
-    let all = usual.iter().chain(pairs);
-    let environment: BTreeMap<_, _> = all
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    match prepare(&sample(clouds), &environment).await {
+    let mut pairs = pairs.to_vec();
+    pairs.push(("TEST_BUCKETS", &root));
+    match prepare(&sample(clouds), &environment(&pairs)).await {
         Ok(_) => String::new(),
         Err(problems) => problems.join("\n"),
     }

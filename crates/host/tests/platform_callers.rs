@@ -6,6 +6,8 @@
     reason = "a test stops where something is missing"
 )]
 
+mod sample;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,16 +20,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 
+use crate::sample::{POLICY, sample};
+
 const AUDIENCE: &str = "https://sample-1234.run.example";
-const SIGNED: &str = "
-issuers:
-  - issuer: https://issuer.example.com
-    algorithms: [ES256]
-clients:
-  - id: signed
-    identity: {issuer: https://issuer.example.com, subject: workload-1, audience: https://gw.example.com}
-    sources: [sample]
-";
 const ON_CLOUD_RUN: &str = "  - id: checked
     identity: {cloud_run: {email: loader@project.example, audience: https://sample-1234.run.example}}
     sources: [sample]
@@ -39,51 +34,19 @@ const ON_AWS: &str = "  - id: by-role
 aws_iam: {direct_invoke: refused}
 ";
 
-static SAMPLE: BuiltIn = BuiltIn {
-    id: "sample",
-    clouds: Clouds::NONE,
-    source_yaml: r#"
-id: sample
-name: Sample
-docs: https://api.example.com/docs
-categories: [tests]
-target_host:
-  pattern: "*.example.com"
-  example: acme.example.com
-auth:
-  type: apiKey
-  send: {in: header, name: authorization, value: "Bearer {{ACCESS_TOKEN}}"}
-  fields:
-    - name: ACCESS_TOKEN
-      label: Token
-      tooltip: For tests.
-"#,
-    rules_yaml: "
-endpoints:
-  - pathTemplate: /v1/users
-    allowedMethods: [GET]
-    allowedQueryParams: []
-    responseSchema: {type: object, properties: {count: {type: integer}}}
-",
-    rules_packed: &[],
-};
+static SAMPLE: BuiltIn = sample(Clouds::NONE);
 
 /// The variables of a function on a host with these marks.
 fn environment(policy: &str, pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let usual = [
-        ("PORT", "0"),
-        ("HUSHGATE_LISTEN", "127.0.0.1"),
+    let mut all = vec![
         ("HUSHGATE_ACCESS", policy),
-        ("HUSHGATE_TARGET_HOST", "acme.example.com"),
-        ("HUSHGATE_LOG", "off"),
         (
             "PSEUDONYM_KEY",
             "Zm9yIHRlc3RzIG9ubHksIG5ldmVyIHVzZSB0aGlzIGtleQ==",
         ),
     ];
-    let all = usual.iter().chain(pairs);
-    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    all.extend(pairs);
+    sample::environment(&all)
 }
 
 const SWITCH: &str = "HUSHGATE_PLATFORM_CALLERS";
@@ -180,12 +143,12 @@ fn join(
 
 #[tokio::test]
 async fn nothing_over_http_passes_for_the_platform_s_word() {
-    let google = format!("{SIGNED}{ON_CLOUD_RUN}");
-    let aws = format!("{SIGNED}{ON_AWS}");
+    let google = format!("{POLICY}{ON_CLOUD_RUN}");
+    let aws = format!("{POLICY}{ON_AWS}");
     let functions = [
-        (1, Function::start(SIGNED, LAPTOP).await),
-        (1, Function::start(SIGNED, CLOUD_RUN).await),
-        (1, Function::start(SIGNED, LAMBDA).await),
+        (1, Function::start(POLICY, LAPTOP).await),
+        (1, Function::start(POLICY, CLOUD_RUN).await),
+        (1, Function::start(POLICY, LAMBDA).await),
         (
             2,
             Function::start(&google, &join(CLOUD_RUN, "cloud-run")).await,
@@ -220,7 +183,7 @@ async fn nothing_over_http_passes_for_the_platform_s_word() {
 
 #[tokio::test]
 async fn a_body_in_the_form_of_an_event_is_a_body() {
-    let aws = format!("{SIGNED}{ON_AWS}");
+    let aws = format!("{POLICY}{ON_AWS}");
     let function = Function::start(&aws, &join(LAMBDA, "aws-iam")).await;
     let principal = json!({"userArn": "arn:aws:sts::111122223333:assumed-role/reporting/s1", "accountId": "111122223333"});
     for event in [
@@ -237,8 +200,8 @@ async fn a_body_in_the_form_of_an_event_is_a_body() {
 
 #[tokio::test]
 async fn a_policy_and_a_host_that_don_t_fit_stop_the_start() {
-    let google = format!("{SIGNED}{ON_CLOUD_RUN}");
-    let aws = format!("{SIGNED}{ON_AWS}");
+    let google = format!("{POLICY}{ON_CLOUD_RUN}");
+    let aws = format!("{POLICY}{ON_AWS}");
     let without = |policy: &str, key: &str| {
         let lines = policy.lines().filter(|line| !line.starts_with(key));
         lines.collect::<Vec<_>>().join("\n")
@@ -253,7 +216,7 @@ async fn a_policy_and_a_host_that_don_t_fit_stop_the_start() {
             panic!("{row}");
         };
         let policy = match policy {
-            "signed" => SIGNED.to_owned(),
+            "signed" => POLICY.to_owned(),
             "google" => google.clone(),
             "aws" => aws.clone(),
             "google-unsaid" => without(&google, "cloud_run:"),

@@ -5,7 +5,7 @@
     reason = "a test stops where something is missing"
 )]
 
-use std::collections::BTreeMap;
+mod sample;
 
 use hushgate_gateway::ports::Secret;
 use hushgate_host::cloud::Clouds;
@@ -14,57 +14,9 @@ use hushgate_host::{BuiltIn, prepare};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 
-const POLICY: &str = "
-issuers:
-  - issuer: https://issuer.example.com
-    algorithms: [ES256]
-clients:
-  - id: vendor
-    identity: {issuer: https://issuer.example.com, subject: workload-1, audience: https://gw.example.com}
-    sources: [sample]
-";
+use crate::sample::{POLICY, environment, sample};
 
-static SAMPLE: BuiltIn = BuiltIn {
-    id: "sample",
-    source_yaml: r#"
-id: sample
-name: Sample
-docs: https://api.example.com/docs
-categories: [tests]
-target_host:
-  pattern: "*.example.com"
-  example: acme.example.com
-auth:
-  type: apiKey
-  send: {in: header, name: authorization, value: "Bearer {{ACCESS_TOKEN}}"}
-  fields:
-    - name: ACCESS_TOKEN
-      label: Token
-      tooltip: For tests.
-"#,
-    rules_yaml: "
-endpoints:
-  - pathTemplate: /v1/users
-    allowedMethods: [GET]
-    allowedQueryParams: []
-    responseSchema: {type: object, properties: {count: {type: integer}}}
-",
-    rules_packed: &[],
-    clouds: Clouds::NONE,
-};
-
-fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let usual = [
-        ("PORT", "0"),
-        ("HUSHGATE_LISTEN", "127.0.0.1"),
-        ("HUSHGATE_ACCESS", POLICY),
-        ("HUSHGATE_TARGET_HOST", "acme.example.com"),
-        ("HUSHGATE_LOG", "off"),
-    ];
-    let all = usual.iter().chain(pairs);
-    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
-}
+static SAMPLE: BuiltIn = sample(Clouds::NONE);
 
 /// The problems that stop a start.
 async fn problems(pairs: &[(&str, &str)]) -> String {
