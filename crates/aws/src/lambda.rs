@@ -205,11 +205,7 @@ fn response_of(reply: &Reply) -> Response<Bytes> {
 
 /// The question whether the function runs, which load balancers ask; its answer says nothing else.
 fn asks_liveness(event: &Event, way: Way) -> bool {
-    let path = match way {
-        Way::FunctionUrl | Way::HttpApi => event.raw_path.as_deref(),
-        _ => event.path.as_deref(),
-    };
-    path == Some("/healthz") && matches!(event.method(), "GET" | "HEAD")
+    matches!(event.method(), "GET" | "HEAD") && target::path(event, way) == "/healthz"
 }
 
 /// The log line of a request that the gateway did not see, or whose answer it did not see leave.

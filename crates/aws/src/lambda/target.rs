@@ -24,12 +24,7 @@ use super::event::{Event, Way};
 /// # Errors
 /// `request-invalid` when they are not of the form of a request target.
 pub(super) fn target(event: &Event, way: Way) -> Result<(String, Option<String>), Refusal> {
-    let path = match way {
-        Way::FunctionUrl => given(event.raw_path.as_deref()).to_owned(),
-        Way::RestApi | Way::LoadBalancer { .. } => given(event.path.as_deref()).to_owned(),
-        Way::HttpApi => decoded_path(event.raw_path.as_deref(), event.stage()),
-        Way::HttpApiV1 => decoded_path(event.path.as_deref(), event.stage()),
-    };
+    let path = path(event, way).into_owned();
     let query = match way {
         Way::FunctionUrl | Way::HttpApi => event.raw_query_string.clone(),
         Way::HttpApiV1 | Way::RestApi => Some(rebuilt_query(event)),
@@ -40,12 +35,20 @@ pub(super) fn target(event: &Event, way: Way) -> Result<(String, Option<String>)
     Ok((path, query))
 }
 
-fn given(path: Option<&str>) -> &str {
-    path.unwrap_or_default()
+/// The path of a request without its stage, not checked yet.
+pub(super) fn path(event: &Event, way: Way) -> Cow<'_, str> {
+    let given = match way {
+        Way::FunctionUrl | Way::HttpApi => event.raw_path.as_deref(),
+        Way::HttpApiV1 | Way::RestApi | Way::LoadBalancer { .. } => event.path.as_deref(),
+    };
+    let given = given.unwrap_or_default();
+    match way {
+        Way::HttpApi | Way::HttpApiV1 => decoded_path(given, event.stage()).into(),
+        Way::FunctionUrl | Way::RestApi | Way::LoadBalancer { .. } => given.into(),
+    }
 }
 
-fn decoded_path(path: Option<&str>, stage: Option<&str>) -> String {
-    let path = given(path);
+fn decoded_path(path: &str, stage: Option<&str>) -> String {
     let below = stage
         .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
         .filter(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -285,3 +285,40 @@ async fn a_load_balancers_health_check_learns_that_it_runs_and_no_more() {
         "token-missing"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_check_is_below_the_stage_where_the_platform_puts_one_before_the_path() {
+    let Some(world) = World::start(&[]).await else {
+        return;
+    };
+    let at = |path: &str| {
+        let check = get(path, "").without("authorization");
+        check.every_way().map(|(way, mut event)| {
+            event["requestContext"]["stage"] = json!("prod");
+            (way, event)
+        })
+    };
+    for (path, of_an_http_api, of_others) in [
+        ("/prod/healthz", 200, 401),
+        // Behind a domain of one's own there is no stage in it.
+        ("/healthz", 200, 200),
+        ("/prod/prod/healthz", 401, 401),
+        ("/production/healthz", 401, 401),
+        ("/prodhealthz", 401, 401),
+        ("/prod", 401, 401),
+    ] {
+        for (way, event) in at(path) {
+            let answer = world.invoke(&event).await;
+            let expected = match way {
+                "HTTP API" | "HTTP API, format 1.0" => of_an_http_api,
+                _ => of_others,
+            };
+            assert_eq!(answer.status(), expected, "{way}: {path}");
+            assert_eq!(answer.body() == b"ok\n", expected == 200, "{way}: {path}");
+        }
+    }
+    // A stage of that name is none of the path.
+    let mut event = get("/healthz", "").without("authorization").http_api();
+    event["requestContext"]["stage"] = json!("healthz");
+    assert_eq!(world.invoke(&event).await.code(), "token-missing");
+}
