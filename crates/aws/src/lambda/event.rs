@@ -54,6 +54,8 @@ pub(super) struct Event {
     pub(super) multi_value_headers: Option<Members<Vec<String>>>,
     pub(super) body: Option<String>,
     pub(super) is_base64_encoded: Option<bool>,
+    method_arn: Option<serde::de::IgnoredAny>,
+    route_arn: Option<serde::de::IgnoredAny>,
     request_context: Option<RequestContext>,
 }
 
@@ -131,6 +133,9 @@ impl Event {
     /// `event-not-http` for every other event.
     pub(super) fn way(&self) -> Result<Way, Fault> {
         let context = self.request_context.as_ref().ok_or(Fault::NotHttp)?;
+        if self.asks_an_authorizer() {
+            return Err(Fault::NotHttp);
+        }
         if context.elb.is_some() {
             let multi = self.multi_value_headers.is_some();
             return Ok(Way::LoadBalancer { multi });
@@ -148,6 +153,12 @@ impl Event {
             None if is_v1 => Ok(Way::RestApi),
             _ => Err(Fault::NotHttp),
         }
+    }
+
+    /// Whether API Gateway asks a Lambda authorizer about a request. Its events of type `REQUEST` are in
+    /// everything else like requests; `methodArn` (format 1.0) or `routeArn` (format 2.0) tells them.
+    fn asks_an_authorizer(&self) -> bool {
+        self.method_arn.is_some() || self.route_arn.is_some()
     }
 
     /// The method, as it came.
