@@ -202,10 +202,14 @@ impl Event {
 }
 
 impl RequestContext {
-    /// Whether the domain is of the form `<id>.lambda-url.<region>.on.aws`. No API can have such a one.
+    /// Whether the domain is of the form `<id>.lambda-url.<region>.on.aws`, which is that of all Function
+    /// URLs: in China, where others would be expected, Lambda has none. No API can have such a domain.
     fn is_function_url(&self) -> bool {
         let domain = self.domain_name.as_deref().unwrap_or_default();
-        domain.split('.').nth(1) == Some("lambda-url")
+        let names = domain.strip_suffix(".on.aws");
+        let names = names.and_then(|names| names.split_once(".lambda-url."));
+        let is_label = |name: &str| !name.is_empty() && !name.contains('.');
+        names.is_some_and(|(id, region)| is_label(id) && is_label(region))
     }
 }
 
