@@ -3,15 +3,17 @@
 //! | way | path | query |
 //! |---|---|---|
 //! | Function URL | as the caller wrote it | as the caller wrote it |
-//! | HTTP API, format 2.0 | decoded once by the platform: encoded again | as the caller wrote it |
-//! | HTTP API, format 1.0 | decoded once by the platform: encoded again | decoded: encoded again, in the event's order |
+//! | HTTP API, format 2.0 | decoded by the platform: encoded again | as the caller wrote it |
+//! | HTTP API, format 1.0 | decoded by the platform: encoded again | decoded: encoded again, in the event's order |
 //! | REST API | as the caller wrote it | decoded: encoded again, in the event's order |
 //! | load balancer | as the caller wrote it | as the caller wrote it; without multi-value headers only the last of repeated parameters arrives |
 //!
 //! "Encoded again" means the one canonical form: unreserved characters (RFC 3986 section 2.3) as they
 //! are, in paths `/` and the other characters that may stand in a segment as well, everything else
 //! percent-encoded in upper case. HTTP APIs put a stage with a name before the path; it is taken off.
+//! They also cut the path at an encoded question mark, and nothing in the event tells it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::uri::PathAndQuery;

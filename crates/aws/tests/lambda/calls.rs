@@ -111,7 +111,7 @@ async fn encoded_slashes_reach_the_source_as_they_are() {
             call.load_balancer(),
             call.load_balancer_multi(),
         ];
-        // An HTTP API decodes once what the caller wrote.
+        // An HTTP API has decoded the path before; this is what is still encoded in it.
         if path.contains("%25") {
             let decoded = world.get("/v2/meetings/%2FabcDEF%3D%3D");
             events.extend([decoded.http_api(), decoded.http_api_v1()]);
