@@ -5,6 +5,7 @@ mod build;
 mod compress;
 mod elf;
 mod image;
+mod places;
 mod tar;
 mod target;
 mod zip;
@@ -20,6 +21,7 @@ use clap::Args;
 use self::bill::{Bill, Facts};
 use self::elf::Program;
 use self::image::{Base, Label};
+use self::places::Places;
 pub(crate) use self::target::Cloud;
 use self::target::{Arch, Profile, Toolchain};
 use crate::chore::{root, say};
@@ -154,6 +156,9 @@ impl Packing<'_> {
         let start = Instant::now();
         let function = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
         let program = Program::read(&function)?;
+        if self.options.profile != Profile::Dev {
+            Places::of(self.toolchain)?.check(&function)?;
+        }
         let bill = Bill::of(&program)?;
         self.check(&program)?;
         bill.check(self.options.cloud)?;

@@ -1,12 +1,13 @@
 //! Building functions so that the same sources give the same bytes wherever they lie.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context;
 
+use super::places::Places;
 use super::target::{Cloud, Profile, Toolchain};
-use crate::chore::{cargo, root, step, tools};
+use crate::chore::{cargo, step, tools};
 
 /// The version of cargo-auditable, which puts the list of crates into each program.
 const AUDITABLE: &str = "cargo-auditable@0.7.7";
@@ -55,15 +56,7 @@ pub(crate) fn functions(
 /// Takes the places of sources, caches and results out of what compilers write, and the variables of
 /// the person who builds.
 fn reproducible(build: &mut Command, toolchain: &Toolchain) -> anyhow::Result<()> {
-    let places = places(&toolchain.target)?;
-    let rust: Vec<_> = places
-        .iter()
-        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-        .collect();
-    let c: Vec<_> = places
-        .iter()
-        .map(|(from, to)| format!("'-ffile-prefix-map={}={to}'", from.display()))
-        .collect();
+    let places = Places::of(toolchain)?;
     let triple = toolchain.arch.triple();
     let name = triple.replace('-', "_");
     for variable in [
@@ -78,9 +71,9 @@ fn reproducible(build: &mut Command, toolchain: &Toolchain) -> anyhow::Result<()
     build
         .args(["--target", triple])
         // Separated by 0x1f, so that a folder's name may hold spaces; the C flags are quoted.
-        .env("CARGO_ENCODED_RUSTFLAGS", rust.join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", places.for_rust().join("\u{1f}"))
         .env("CC_SHELL_ESCAPED_FLAGS", "1")
-        .env(format!("CFLAGS_{name}"), c.join(" "))
+        .env(format!("CFLAGS_{name}"), places.for_c().join(" "))
         .env(format!("CC_{name}"), toolchain.cc)
         .env(
             format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()),
@@ -91,21 +84,6 @@ fn reproducible(build: &mut Command, toolchain: &Toolchain) -> anyhow::Result<()
         // the system's generator gives; a start would be twice as long.
         .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1");
     Ok(())
-}
-
-/// The folders whose names must not show, and what stands for them; of two that fit, the later is taken.
-fn places(target: &Path) -> anyhow::Result<[(PathBuf, &'static str); 3]> {
-    let home = match std::env::var_os("CARGO_HOME") {
-        Some(home) => PathBuf::from(home),
-        None => std::env::home_dir()
-            .context("neither CARGO_HOME nor HOME is set")?
-            .join(".cargo"),
-    };
-    Ok([
-        (home, "/cargo"),
-        (root(), "/hushgate"),
-        (target.to_path_buf(), "/target"),
-    ])
 }
 
 /// A cargo whose programs hold the list of their crates, by the pinned cargo-auditable in `.tools/`, which

@@ -163,6 +163,10 @@ pub(crate) struct Toolchain {
     pub(crate) arch: Arch,
     /// A Rust compiler in place of cargo's own.
     pub(crate) rustc: Option<PathBuf>,
+    /// The folder that the Rust compiler stands in.
+    pub(crate) sysroot: PathBuf,
+    /// Of which commit it is; of which version, when it does not say.
+    pub(crate) commit: String,
     /// The C compiler, which also links.
     pub(crate) cc: &'static str,
     /// Where cargo puts what it builds.
@@ -206,9 +210,15 @@ impl Toolchain {
             Some(_) => target().join("cross"),
             None => target(),
         };
+        let sysroot = PathBuf::from(ask(asked, &["--print", "sysroot"])?);
+        let about = ask(asked, &["--version", "--verbose"])?;
+        let commit = commit(&about)
+            .with_context(|| format!("{} does not say its version", asked.display()))?;
         Ok(Self {
             arch,
             rustc,
+            sysroot,
+            commit,
             cc,
             target,
         })
@@ -237,6 +247,26 @@ impl Toolchain {
     }
 }
 
+/// What a Rust compiler answers.
+fn ask(rustc: &Path, question: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(rustc)
+        .args(question)
+        .current_dir(root())
+        .output()
+        .with_context(|| format!("can't start {}", rustc.display()))?;
+    if !output.status.success() {
+        bail!("{} fails: {output:?}", rustc.display());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The name that the sources of the standard library have in a compiler that says this of itself.
+fn commit(about: &str) -> Option<String> {
+    let field = |name: &str| about.lines().find_map(|line| line.strip_prefix(name));
+    let hash = field("commit-hash: ").filter(|hash| *hash != "unknown");
+    Some(hash.or_else(|| field("release: "))?.to_owned())
+}
+
 fn has_standard_library(rustc: &Path, arch: Arch) -> anyhow::Result<bool> {
     let output = Command::new(rustc)
         .args(["--print", "target-libdir", "--target", arch.triple()])
@@ -253,4 +283,19 @@ fn has_standard_library(rustc: &Path, arch: Arch) -> anyhow::Result<bool> {
     Ok(files
         .flatten()
         .any(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_without_a_commit_is_named_by_its_version() {
+        let about = "rustc 1.95.0 (59807616e 2026-04-14)\ncommit-hash: 59807616e1\nrelease: 1.95.0";
+        assert_eq!(commit(about).as_deref(), Some("59807616e1"));
+        let distribution =
+            "rustc 1.95.0 (built from a source tarball)\ncommit-hash: unknown\nrelease: 1.95.0";
+        assert_eq!(commit(distribution).as_deref(), Some("1.95.0"));
+        assert_eq!(commit(""), None);
+    }
 }
