@@ -1,13 +1,15 @@
-//! Pseudonym keys from the secret store, read once and held.
+//! Pseudonym keys from the secret store, held, and looked at again while requests come.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use hushgate_rules::json::Limits;
 use hushgate_rules::pseudonym::{self, Pseudonymizer, names};
 use hushgate_rules::sanitize::{SanitizeLimits, Sanitizer};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
 use crate::access::Caller;
 use crate::gateway::Settings;
@@ -25,14 +27,46 @@ const COMPAT: &[&str] = &[
     names::ENCRYPTION_KEY_IP,
 ];
 
-/// The keys of a function, and a sanitizer for each pseudonym domain.
+/// How long keys are used before the store is asked whether they are still these.
+const FRESH: Duration = Duration::from_secs(15);
+/// How long they are used while it is asked; after that a request waits for the answer.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// The keys of a function, as its secret store has them.
 pub(crate) struct Keys {
     store: Arc<dyn SecretStore>,
     compat: bool,
     options: pseudonym::Options,
     limits: SanitizeLimits,
-    loaded: OnceCell<Pseudonymizer>,
+    held: Mutex<Option<Held>>,
+    /// Whoever reads has it.
+    reading: Arc<AsyncMutex<()>>,
+}
+
+/// Keys that were read, and when they were seen last.
+#[derive(Clone)]
+struct Held {
+    loaded: Arc<Loaded>,
+    seen: Instant,
+}
+
+/// Keys as they were read at one time, and a sanitizer for each pseudonym domain.
+pub(crate) struct Loaded {
+    secrets: Found,
+    keys: Pseudonymizer,
+    limits: SanitizeLimits,
     sanitizers: Mutex<HashMap<Option<String>, Arc<Sanitizer>>>,
+}
+
+/// The secrets that were there, in the order of the names that were asked for.
+struct Found(Vec<Option<Secret>>);
+
+impl Found {
+    /// Both come from the store, so the time that this takes tells nobody anything.
+    fn is_as(&self, other: &Self) -> bool {
+        let mut pairs = self.0.iter().zip(&other.0);
+        pairs.all(|(one, two)| one.as_ref().map(Secret::reveal) == two.as_ref().map(Secret::reveal))
+    }
 }
 
 impl Keys {
@@ -49,44 +83,73 @@ impl Keys {
                 json,
                 ..SanitizeLimits::default()
             },
-            loaded: OnceCell::new(),
-            sanitizers: Mutex::default(),
+            held: Mutex::default(),
+            reading: Arc::default(),
         }
     }
 
     /// The sanitizer that makes this caller's pseudonyms.
     ///
     /// # Errors
-    /// `store-unavailable`, or `configuration-invalid` when keys are missing or malformed.
-    pub(crate) async fn sanitizer(&self, caller: &Caller) -> Result<Arc<Sanitizer>, Refusal> {
+    /// Those of [`Keys::load`].
+    pub(crate) async fn sanitizer(
+        self: &Arc<Self>,
+        caller: &Caller,
+    ) -> Result<Arc<Sanitizer>, Refusal> {
         let domain = caller.pseudonym_domain().map(str::to_owned);
-        if let Some(sanitizer) = self.held().get(&domain) {
-            return Ok(sanitizer.clone());
-        }
-        let base = self.load().await?;
-        let pseudonymizer = match &domain {
-            None => base.clone(),
-            Some(label) => base
-                .for_domain(label)
-                .map_err(|e| invalid(&e.to_string()))?,
-        };
-        let sanitizer = Arc::new(Sanitizer::new(pseudonymizer).with_limits(self.limits));
-        // Domains come from the access policy, so this stays small.
-        self.held().insert(domain, sanitizer.clone());
-        Ok(sanitizer)
+        self.load().await?.sanitizer(domain)
     }
 
-    /// Reads the keys if that has not been done; a failure is not held.
-    pub(crate) async fn load(&self) -> Result<&Pseudonymizer, Refusal> {
-        self.loaded.get_or_try_init(|| self.read()).await
+    /// The keys that are in the store, or were there a moment ago: no request waits for a second look, unless
+    /// the first was long ago. A failure is not held, and ends the use of what was held before.
+    ///
+    /// # Errors
+    /// `store-unavailable`, or `configuration-invalid` when keys are missing or malformed.
+    pub(crate) async fn load(self: &Arc<Self>) -> Result<Arc<Loaded>, Refusal> {
+        if let Some(held) = self.held_for(LONGEST) {
+            if held.seen.elapsed() >= FRESH {
+                self.look_again();
+            }
+            return Ok(held.loaded);
+        }
+        let _reading = self.reading.lock().await;
+        // Whoever read before may have brought them.
+        if let Some(held) = self.held_for(FRESH) {
+            return Ok(held.loaded);
+        }
+        self.renew().await
+    }
+
+    fn look_again(self: &Arc<Self>) {
+        let Ok(reading) = self.reading.clone().try_lock_owned() else {
+            return;
+        };
+        let keys = self.clone();
+        tokio::spawn(async move {
+            // A failure shows again, with its cause, in the request that needs them next.
+            let _ = keys.renew().await;
+            drop(reading);
+        });
+    }
+
+    async fn renew(&self) -> Result<Arc<Loaded>, Refusal> {
+        let seen = Instant::now();
+        let read = self.read().await;
+        let held = read.as_ref().ok().cloned();
+        *self.held() = held.map(|loaded| Held { loaded, seen });
+        read
+    }
+
+    fn held_for(&self, time: Duration) -> Option<Held> {
+        let held = self.held().clone();
+        held.filter(|held| held.seen.elapsed() < time)
     }
 
     /// The fingerprint of the keys, under compatibility and once they are read.
     pub(crate) fn fingerprint(&self) -> Option<String> {
-        self.loaded
-            .get()
-            .filter(|_| self.compat)
-            .map(Pseudonymizer::fingerprint)
+        let held = self.held();
+        let held = held.as_ref().filter(|_| self.compat)?;
+        Some(held.loaded.keys.fingerprint())
     }
 
     /// The names of the secrets that must be there.
@@ -98,27 +161,57 @@ impl Keys {
         }
     }
 
-    async fn read(&self) -> Result<Pseudonymizer, Refusal> {
+    /// Reads the secrets; gives the keys that are held when they are made of the same.
+    async fn read(&self) -> Result<Arc<Loaded>, Refusal> {
         let wanted = if self.compat { COMPAT } else { NATIVE };
-        let mut found: HashMap<&str, Secret> = HashMap::new();
         let asked = wanted.iter().map(|name| self.store.read(name));
-        for (name, read) in wanted.iter().zip(join_all(asked).await) {
-            if let Some(secret) = read? {
-                found.insert(name, secret);
-            }
+        let read: Result<Vec<_>, _> = join_all(asked).await.into_iter().collect();
+        let secrets = Found(read?);
+        if let Some(held) = self.held().as_ref()
+            && held.loaded.secrets.is_as(&secrets)
+        {
+            return Ok(held.loaded.clone());
         }
-        let lookup = |name: &str| found.get(name).map(|s| s.reveal().to_owned());
+        let lookup = |name: &str| {
+            let at = wanted.iter().position(|wanted| *wanted == name)?;
+            secrets.0[at].as_ref().map(|s| s.reveal().to_owned())
+        };
         let keys = pseudonym::Keys::from_lookup(lookup, self.compat).map_err(|errors| {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
             invalid(&errors.join("; "))
         })?;
-        Pseudonymizer::new(keys, self.options).map_err(|e| invalid(&e.to_string()))
+        let keys = Pseudonymizer::new(keys, self.options).map_err(|e| invalid(&e.to_string()))?;
+        Ok(Arc::new(Loaded {
+            secrets,
+            keys,
+            limits: self.limits,
+            sanitizers: Mutex::default(),
+        }))
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<Option<String>, Arc<Sanitizer>>> {
-        self.sanitizers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Loaded {
+    fn sanitizer(&self, domain: Option<String>) -> Result<Arc<Sanitizer>, Refusal> {
+        let made = self.sanitizers.lock();
+        let mut made = made.unwrap_or_else(PoisonError::into_inner);
+        if let Some(sanitizer) = made.get(&domain) {
+            return Ok(sanitizer.clone());
+        }
+        let keys = match &domain {
+            None => self.keys.clone(),
+            Some(label) => {
+                let derived = self.keys.for_domain(label);
+                derived.map_err(|e| invalid(&e.to_string()))?
+            }
+        };
+        let sanitizer = Arc::new(Sanitizer::new(keys).with_limits(self.limits));
+        // Domains come from the access policy, so this stays small.
+        made.insert(domain, sanitizer.clone());
+        Ok(sanitizer)
     }
 }
 
@@ -143,57 +236,4 @@ fn invalid(detail: &str) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::sync::Barrier;
-
-    use super::*;
-    use crate::ports::{MemoryStore, PortFuture};
-
-    /// A store that answers nobody before so many ask at once.
-    struct Meeting {
-        all: Barrier,
-        store: MemoryStore,
-    }
-
-    impl SecretStore for Meeting {
-        fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
-            Box::pin(async move {
-                self.all.wait().await;
-                self.store.read(name).await
-            })
-        }
-
-        fn write<'a>(&'a self, name: &'a str, _: Secret) -> PortFuture<'a, Result<(), StoreError>> {
-            Box::pin(async move { Err(StoreError::ReadOnly(name.to_owned())) })
-        }
-    }
-
-    #[tokio::test]
-    async fn all_keys_are_asked_for_at_once() {
-        for compat in [false, true] {
-            let wanted = if compat { COMPAT } else { NATIVE };
-            let entries = wanted.iter().take(2).map(|name| match *name {
-                names::PSEUDONYM_KEY => (*name, "1:a2V5LW9mLXRoZS10ZXN0cy10aGlydHktdHdvLWJ5dGU"),
-                name => (name, "salt of the tests, long enough for any"),
-            });
-            let store = Meeting {
-                all: Barrier::new(wanted.len()),
-                store: MemoryStore::new(entries),
-            };
-            let settings = Settings {
-                compat,
-                pseudonyms: pseudonym::Options::default(),
-                request_timeout: Duration::from_secs(1),
-                max_response_bytes: 1000,
-                max_response_depth: 10,
-                warnings: Vec::new(),
-            };
-            let keys = Keys::new(Arc::new(store), &settings);
-            let loaded = tokio::time::timeout(Duration::from_secs(10), keys.load()).await;
-            let loaded = loaded.unwrap_or_else(|_| panic!("one after the other, {compat}"));
-            assert!(loaded.is_ok(), "{:?}", loaded.err());
-        }
-    }
-}
+mod tests;
