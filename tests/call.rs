@@ -12,6 +12,7 @@ use crate::support::function::{binary, scratch};
 mod answers;
 mod hostile;
 mod identities;
+mod output;
 mod page;
 mod servers;
 mod terminal;

@@ -26,9 +26,9 @@ use clap::Args;
 use http::{HeaderName, HeaderValue, Request};
 
 use self::code::Code;
-use crate::REFUSED;
 use crate::connection::failure::Failure;
 use crate::connection::report;
+use crate::{REFUSED, print};
 use identity::{Identity, IdentityOptions};
 use load::Load;
 use request::Common;
@@ -45,7 +45,8 @@ const LOAD: &str = "Load and limits";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The body goes to standard output, status, headers and refusals to standard error.
-Exit codes: 0 answered, 1 failed, 2 wrong usage, 3 refused by the function's rules.
+Exit codes: 0 answered, 1 failed, 2 wrong usage, 3 refused by the function's rules,
+130 interrupted during --repeat.
 Examples that can be copied are in docs/call.md.")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -238,12 +239,7 @@ async fn once(
     } else {
         show::answer(&call, &answer, &verdict, &facts, form)
     };
-    written.map_err(|error| {
-        Failure::new(
-            Code::OutputFailed,
-            format!("standard output can't be written ({})", error.kind()),
-        )
-    })?;
+    written.map_err(|error| print::unwritten(&error))?;
     Ok(match &verdict {
         verdict if verdict.fine => ExitCode::SUCCESS,
         verdict if verdict.by_rules => ExitCode::from(REFUSED),

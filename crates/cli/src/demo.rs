@@ -73,6 +73,9 @@ async fn show(options: &Options) -> anyhow::Result<ExitCode> {
         world.token()
     ));
     print::line("Serving until Ctrl-C.");
+    if print::reader_left() {
+        return Ok(ExitCode::SUCCESS);
+    }
     interrupted.recv().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,6 +22,9 @@ use super::wire::Wire;
 use crate::connection::failure::Failure;
 use crate::{REFUSED, print};
 
+/// The exit code after Ctrl-C, as shells give it.
+const INTERRUPTED: u8 = 130;
+
 /// What is called, as whom.
 pub(super) struct Load {
     pub(super) request: Request<Bytes>,
@@ -85,6 +88,7 @@ pub(super) async fn run(
     drop(sender);
     let mut tally = Tally::default();
     let mut progress = Progress::new(times);
+    let mut stopped = false;
     loop {
         tokio::select! {
             sample = samples.recv() => match sample {
@@ -94,12 +98,16 @@ pub(super) async fn run(
                     }
                     tally.add(sample);
                     progress.tell(&tally);
+                    if print::reader_left() {
+                        break;
+                    }
                 }
                 Some(Err(failure)) => return Err(failure),
                 None => break,
             },
             _ = interrupted.recv() => {
                 print::note("interrupted; what was measured so far:");
+                stopped = true;
                 break;
             }
         }
@@ -113,6 +121,7 @@ pub(super) async fn run(
     }
     let failed = tally.calls - tally.fine;
     Ok(match failed {
+        _ if stopped => ExitCode::from(INTERRUPTED),
         0 if tally.calls > 0 => ExitCode::SUCCESS,
         _ if failed > 0 && failed == tally.by_rules => ExitCode::from(REFUSED),
         _ => ExitCode::from(1),
