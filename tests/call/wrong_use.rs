@@ -2,6 +2,7 @@
 
 use super::servers::recording;
 use super::{call, kept};
+use crate::support::function::scratch;
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -45,7 +46,7 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
                 "--anonymous",
             ],
             2,
-            "made by this command",
+            "consider the token you typed known",
         ),
         (
             vec![u, "/x", "-H", "nonsense", "--anonymous"],
@@ -186,4 +187,84 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
         assert!(ran.error.contains(says), "{arguments:?}: {}", ran.error);
     }
     assert_eq!(seen.lock().expect("the record").len(), 0);
+}
+
+/// A token as a shell puts it there for `"$TOKEN"`.
+const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJvcGFxdWUtc2VjcmV0In0.b3BhcXVlLXNlY3JldA";
+
+#[tokio::test]
+async fn a_token_or_key_in_an_argument_is_not_shown_again() {
+    let (server, seen) = recording().await;
+    let url = server.url();
+    let u = url.as_str();
+    let key = "{\"type\":\"service_account\",\"private_key\":\"opaque-secret\"}";
+    let long = format!("opaque-secret-{}", "x".repeat(300));
+    let bearer = format!("Bearer {TOKEN}");
+    let equals = format!("--timeout={TOKEN}");
+    let unknown = format!("--bearer={TOKEN}");
+    for arguments in [
+        vec![u, "/x", "--token-file", TOKEN],
+        vec![u, "/x", "--token-file", &long],
+        vec![u, "/x", "--google-key", key],
+        vec![u, "/x", "--google-key", TOKEN],
+        vec![u, "/x", "--token-command", TOKEN],
+        vec![u, "/x", "--token", TOKEN],
+        vec![u, "/x", TOKEN],
+        vec![u, "/x", &bearer],
+        vec![u, "/x", key],
+        vec![u, "/x", &long],
+        vec![u, TOKEN],
+        vec![u, "--health", TOKEN],
+        vec![TOKEN, "--health"],
+        vec![u, "--all", TOKEN],
+        vec![u, "/x", "--body", TOKEN],
+        vec![u, "/x", "--timeout", TOKEN],
+        vec![u, "/x", &equals],
+        vec![u, "/x", &unknown],
+        vec![u, "/x", "--compat", key],
+        vec![u, "/x", "-H", "X-Serverless-Authorization: opaque-secret"],
+        vec![u, "/x", "-H", "X-Amz-Security-Token: opaque-secret"],
+    ] {
+        let ran = call(&arguments, &[], "").await;
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {ran:?}");
+        assert!(
+            ran.error.contains("token-in-argument") && ran.error.contains("next: "),
+            "{arguments:?}: {}",
+            ran.error
+        );
+        let as_json = [&arguments[..], &["--json"]].concat();
+        let object = call(&as_json, &[], "").await.json();
+        assert_eq!(object["error"]["code"], "token-in-argument");
+    }
+    // Nothing is said of these but that they are wrong.
+    for (arguments, code, says) in [
+        (vec![u, "/x", "opaque-secret"], 2, "behind URL and PATH"),
+        (
+            vec![u, "/x", "--anonymous", "--body", key],
+            1,
+            "body-unreadable",
+        ),
+        (vec![u, "--anonymous", "--all", key], 2, "source-unknown"),
+    ] {
+        let ran = call(&arguments, &[], "").await;
+        assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
+        assert!(ran.error.contains(says), "{arguments:?}: {}", ran.error);
+    }
+    assert_eq!(seen.lock().expect("the record").len(), 0);
+}
+
+#[tokio::test]
+async fn a_file_may_be_named_as_no_token_is() {
+    let (server, seen) = recording().await;
+    let odd = scratch("call-{odd}").join("token.jwt");
+    std::fs::write(&odd, "opaque-secret").expect("a file");
+    let odd = odd.display().to_string();
+    let ran = call(&[&server.url(), "/x", "--token-file", &odd], &[], "").await;
+    assert!(!ran.error.contains("token-in-argument"), "{ran:?}");
+    assert_eq!(seen.lock().expect("the record").len(), 1);
+    let ran = call(&[&server.url(), "/x", "--no-such-option"], &[], "").await;
+    assert!(
+        ran.code == Some(2) && ran.error.contains("'--no-such-option'"),
+        "{ran:?}"
+    );
 }

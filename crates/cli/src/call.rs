@@ -5,6 +5,7 @@ mod clean;
 pub(crate) mod code;
 mod command;
 mod every;
+mod exposed;
 mod fault;
 mod google;
 mod health;
@@ -24,6 +25,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use http::{HeaderName, HeaderValue, Request};
+
+pub use self::exposed::refused;
 
 use self::code::Code;
 use crate::connection::failure::Failure;

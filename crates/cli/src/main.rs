@@ -41,7 +41,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let parsed = Cli::try_parse_from(&arguments);
+    if let Some(code) = call::refused(&arguments, parsed.as_ref().err()) {
+        return code;
+    }
+    let command = parsed.unwrap_or_else(|error| error.exit()).command;
+    let result = match command {
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Call(options) => call::run(&options),

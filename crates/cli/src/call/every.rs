@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::clean;
 use super::code::Code;
+use super::exposed;
 use super::identity::Identity;
 use super::request::Common;
 use super::show::{self, Form};
@@ -57,8 +58,14 @@ pub(super) async fn run(
     line: &mut Line,
     form: Form,
 ) -> Result<ExitCode, Failure> {
-    let (examples, endpoints) =
-        load(source).map_err(|error| Failure::usage(Code::SourceUnknown, format!("{error:#}")))?;
+    let (examples, endpoints) = load(source).map_err(|error| {
+        let what = if exposed::is_secret(source) {
+            "--all names no source and no folder of one".to_owned()
+        } else {
+            format!("{error:#}")
+        };
+        Failure::usage(Code::SourceUnknown, what)
+    })?;
     let mut run = Run {
         common,
         identity,

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::code::Code;
+use super::exposed;
+use super::identity::in_argument;
 use super::target::Target;
 use super::token::{Token, now};
 use super::wire::{Answer, Limits, Wire};
@@ -109,6 +111,9 @@ async fn from_metadata(audience: &str) -> Result<Token, Failure> {
 async fn for_key(path: &PathBuf, audience: &str) -> Result<Token, Failure> {
     let shown = path.display();
     let text = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
+        if exposed::is_secret(&path.to_string_lossy()) {
+            return in_argument().next("give --google-key the path of the key file; delete this key at Google and make a new one if others use this machine");
+        }
         Failure::new(
             Code::GoogleKeyUnreadable,
             format!("can't read {shown} ({})", error.kind()),

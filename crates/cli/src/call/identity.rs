@@ -14,7 +14,7 @@ use super::code::Code;
 use super::google::Google;
 use super::target::Target;
 use super::token::{Token, now};
-use super::{aws, command};
+use super::{aws, command, exposed};
 use crate::connection::failure::Failure;
 use crate::print;
 
@@ -101,6 +101,15 @@ struct Kept {
     told: bool,
 }
 
+/// The refusal of a token in an argument.
+pub(super) fn in_argument() -> Failure {
+    Failure::usage(
+        Code::TokenInArgument,
+        "a token in an argument can be read by everybody on this machine and stays in the shell's history",
+    )
+    .next(format!("use --token-file FILE, --token-command COMMAND or the variable {VARIABLE}; consider the token you typed known"))
+}
+
 impl Identity {
     /// What the options and the environment say; `needed` when a call without identity makes no sense.
     ///
@@ -112,11 +121,7 @@ impl Identity {
         needed: bool,
     ) -> Result<Self, Failure> {
         if options.token.is_some() {
-            return Err(Failure::usage(
-                Code::TokenInArgument,
-                "a token in an argument can be read by everybody on this machine and stays in the shell's history",
-            )
-            .next(format!("use --token-file FILE, --token-command COMMAND or the variable {VARIABLE}; consider the token you typed known")));
+            return Err(in_argument());
         }
         let plan = Self::plan(options, target, needed)?;
         Ok(Self {
@@ -313,6 +318,9 @@ fn from_file(path: &Path) -> Result<Token, Failure> {
                 .read_to_end(&mut bytes)
         })
         .map_err(|error| {
+            if exposed::is_secret(&path.to_string_lossy()) {
+                return in_argument();
+            }
             Failure::new(
                 Code::TokenUnreadable,
                 format!("can't read the token file {shown} ({})", error.kind()),

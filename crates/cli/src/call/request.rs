@@ -8,24 +8,29 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
 use super::code::Code;
+use super::exposed;
+use super::identity::in_argument;
 use super::target::Target;
 use crate::connection::failure::Failure;
 
 /// The most bytes of a body; functions take less.
 const MOST_BYTES: u64 = 100 * 1024 * 1024;
-/// What the command writes itself.
+/// What the command writes itself, beside [`IDENTITIES`].
 const OWN: &[&str] = &[
-    "authorization",
     "connection",
     "content-length",
     "host",
     "keep-alive",
-    "proxy-authorization",
     "te",
     "transfer-encoding",
     "upgrade",
     "x-amz-content-sha256",
     "x-amz-date",
+];
+/// Headers that say who calls: their values are secrets.
+const IDENTITIES: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
     "x-amz-security-token",
     "x-serverless-authorization",
 ];
@@ -136,9 +141,18 @@ pub(super) fn header(line: &str) -> Result<(HeaderName, HeaderValue), Failure> {
     });
     let (name, value) = parsed
         .ok_or_else(|| wrong("a header is given as 'Name: value', in visible ASCII".to_owned()))?;
+    if IDENTITIES.contains(&name.as_str()) {
+        let exposed = in_argument();
+        let message = format!(
+            "the header `{name}` is made by this command: {}",
+            exposed.message
+        );
+        return Err(Failure { message, ..exposed });
+    }
     if OWN.contains(&name.as_str()) {
-        return Err(wrong(format!("the header `{name}` is made by this command"))
-            .next("for an identity use --token-file, --token-command, --google, --google-key or --aws-iam"));
+        return Err(wrong(format!(
+            "the header `{name}` is made by this command"
+        )));
     }
     Ok((name, value))
 }
@@ -158,10 +172,13 @@ pub(super) fn body(from: &str) -> Result<Bytes, Failure> {
         std::fs::File::open(from).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| {
-        Failure::new(
-            Code::BodyUnreadable,
-            format!("can't read the body from `{from}` ({})", error.kind()),
-        )
+        let kind = error.kind();
+        let what = if exposed::is_secret(from) {
+            format!("--body names no file that can be read ({kind}): it takes a path, not the body")
+        } else {
+            format!("can't read the body from `{from}` ({kind})")
+        };
+        Failure::new(Code::BodyUnreadable, what)
     })?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(Failure::usage(
