@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use hushgate_host::config::{Environment, SecretsAt, process_environment};
+use hushgate_host::config::{Config, Environment, SecretsAt, process_environment};
 use hushgate_host::store::vault::DEPLOYMENT;
 
-use crate::clouds::CLOUDS;
+use crate::clouds::{CLOUDS, check_all};
 use crate::connection::failure::Failure;
 use crate::connection::{config, report, unlock};
 use crate::sources::BuiltIn;
@@ -37,7 +37,14 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         rules_packed: &[],
         clouds: CLOUDS,
     };
-    match with_own_keys(process_environment()) {
+    let environment = process_environment();
+    // A wrong configuration is told by the function itself, every problem at once.
+    if let Ok(config) = Config::read(&environment)
+        && let Err(failure) = check_all(&config)
+    {
+        return Ok(report(Err(failure), false));
+    }
+    match with_own_keys(environment) {
         Ok(environment) => Ok(hushgate_host::run_with(&function, &environment)),
         Err(failure) => Ok(report(Err(failure), false)),
     }

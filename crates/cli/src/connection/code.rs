@@ -64,7 +64,7 @@ codes! {
         StoreReadOnly = "store-read-only", "the store can't be written, or HUSHGATE_SECRETS names none",
             "set HUSHGATE_SECRETS to vault:FOLDER (`hushgate vault create FOLDER` makes one) or file:PATH";
         StoreCloud = "store-cloud", "the store of a cloud can't be opened: the command was built without it, or the environment lacks what is told",
-            "use the command built for that cloud (`--features aws` or `--features gcp`), or set what is missing";
+            "take the command with that cloud in it (docs/packages.md), or set what is missing";
         StoreDenied = "store-denied", "the store does not let this be done; the message says why",
             "use the whole vault, not handed keys; check the owner of the files";
         StoreUnavailable = "store-unavailable", "the store fails at the moment",

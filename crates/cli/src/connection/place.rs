@@ -11,7 +11,7 @@ use hushgate_host::connection::{RECORD, Record};
 use hushgate_host::store::vault::is_connection_id;
 use hushgate_host::store::{AdminStore, FileStore, entry};
 
-use crate::clouds::CLOUDS;
+use crate::clouds::{CLOUDS, check_secrets};
 
 use super::code::Code;
 use super::failure::Failure;
@@ -49,6 +49,7 @@ impl Place {
                 )
             }
             SecretsAt::Cloud(at) => {
+                check_secrets(at)?;
                 let store = CLOUDS.secrets(at, &environment).map_err(|e| {
                     Failure::new(Code::StoreCloud, format!("HUSHGATE_SECRETS: {e}"))
                 })?;
