@@ -1,5 +1,6 @@
 //! What the documents and help texts promise: links lead somewhere, and every example command line works.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -18,13 +19,54 @@ fn every_relative_link_leads_to_a_file() {
         let folder = page.parent().expect("its folder");
         for target in targets(&text) {
             links += 1;
-            if !folder.join(target).exists() {
+            let (file, fragment) = target.split_once('#').unwrap_or((target, ""));
+            let at = if file.is_empty() {
+                page.clone()
+            } else {
+                folder.join(file)
+            };
+            let there = if fragment.is_empty() {
+                at.exists()
+            } else {
+                std::fs::read_to_string(&at).is_ok_and(|text| anchors(&text).contains(fragment))
+            };
+            if !there {
                 broken.push(format!("{}: {target}", page.display()));
             }
         }
     }
     assert!(links > 10, "{links} links");
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// What a link may name after `#`: the headings of a page, as a forge writes them. A heading that comes again is
+/// counted.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        in_code ^= line.trim_start().starts_with("```");
+        let title = line.trim_start_matches('#');
+        if in_code || title.len() == line.len() || !title.starts_with(' ') {
+            continue;
+        }
+        let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+        let words: String = title.trim().to_lowercase().chars().filter(kept).collect();
+        let anchor = words.replace(' ', "-");
+        let again = (1..).map(|number| format!("{anchor}-{number}"));
+        let free = std::iter::once(anchor.clone())
+            .chain(again)
+            .find(|name| !found.contains(name));
+        found.extend(free);
+    }
+    found
+}
+
+#[test]
+fn headings_are_linked_as_forges_link_them() {
+    let text = "# A page\n## `aws_iam`: the *IAM* principal, here\n```sh\n# no heading\n```\n### Why?\n### Why?\n#no\n";
+    let expected = ["a-page", "aws_iam-the-iam-principal-here", "why", "why-1"];
+    assert_eq!(anchors(text), expected.map(str::to_owned).into());
 }
 
 /// The pages for people: at the root, in `docs/`, and of the sources.
@@ -41,11 +83,11 @@ fn pages() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The files that links name, without their fragments; links elsewhere and within the page are left out.
+/// What links name, with their fragments; links elsewhere are left out.
 fn targets(text: &str) -> impl Iterator<Item = &str> {
     text.split("](")
         .skip(1)
-        .filter_map(|rest| rest.split([')', '#', ' ']).next())
+        .filter_map(|rest| rest.split([')', ' ']).next())
         .filter(|target| !target.is_empty() && !target.contains("://"))
 }
 

@@ -28,6 +28,7 @@ mod demonstration;
 mod documents;
 mod dying;
 mod federated;
+mod guides;
 mod hostile;
 mod lifecycle;
 mod load;
