@@ -4,6 +4,7 @@
 //! `cargo xtask test --cloud` makes the packages and says where they are.
 
 mod contents;
+mod environment;
 mod image;
 mod tree;
 mod wrong_use;

@@ -26,10 +26,10 @@ fn other_machine() -> &'static str {
     }
 }
 
-/// A program that prints `text`.
-fn program(folder: &Path, name: &str, text: &str) {
+/// A program that does this in a shell.
+pub(crate) fn program(folder: &Path, name: &str, script: &str) {
     let file = folder.join(name);
-    std::fs::write(&file, format!("#!/bin/sh\necho '{text}'\n")).expect("a program");
+    std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("a program");
     let executable = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(&file, executable).expect("it can be started");
 }
@@ -58,7 +58,7 @@ fn a_source_or_all_must_be_asked_for_and_a_cloud_named() {
 #[test]
 fn a_missing_standard_library_is_named_with_both_ways_to_get_it() {
     let folder = scratch("rustc");
-    program(&folder, "rustc", "/nonexistent");
+    program(&folder, "rustc", "echo /nonexistent");
     let rustc = folder.join("rustc");
     let arguments = ["zoom", "--cloud", "aws", "--arch", other_machine()];
     for variable in ["RUSTC", "HUSHGATE_CROSS_RUSTC"] {
@@ -74,7 +74,8 @@ fn a_missing_standard_library_is_named_with_both_ways_to_get_it() {
 fn a_missing_c_compiler_is_named_with_its_package() {
     let folder = scratch("rustc");
     std::fs::write(folder.join("libstd-0.so"), "").expect("a library");
-    program(&folder, "rustc", folder.to_str().expect("a readable path"));
+    let libraries = folder.to_str().expect("a readable path");
+    program(&folder, "rustc", &format!("echo '{libraries}'"));
     let rustc = folder.join("rustc");
     let arguments = ["zoom", "--cloud", "none", "--arch", other_machine()];
     let text = said(&arguments, |command| {

@@ -4,6 +4,7 @@ mod bill;
 mod build;
 mod compress;
 mod elf;
+mod environment;
 mod image;
 mod places;
 mod tar;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use super::environment;
 use super::places::Places;
 use super::target::{Cloud, Profile, Toolchain};
 use crate::chore::{cargo, step, tools};
@@ -22,7 +23,12 @@ pub(crate) fn functions(
     profile: Profile,
     toolchain: &Toolchain,
 ) -> anyhow::Result<PathBuf> {
-    let mut build = auditable()?;
+    let mut build = cargo();
+    if profile != Profile::Dev {
+        environment::check_settings()?;
+        environment::confine(&mut build);
+    }
+    auditable(&mut build)?;
     build.args(["build", "--locked", "--profile", profile.name()]);
     build.args(["--package", "hushgate-functions"]);
     for source in sources {
@@ -32,8 +38,8 @@ pub(crate) fn functions(
         build.args(["--features", feature]);
     }
     build.arg("--target-dir").arg(&toolchain.target);
-    if let Some(rustc) = &toolchain.rustc {
-        build.env("RUSTC", rustc);
+    if profile != Profile::Dev || toolchain.rustc.is_some() {
+        build.env("RUSTC", toolchain.compiler());
     }
     let folder = if profile == Profile::Dev {
         toolchain.target.clone()
@@ -53,21 +59,11 @@ pub(crate) fn functions(
     Ok(folder.join(profile.folder()))
 }
 
-/// Takes the places of sources, caches and results out of what compilers write, and the variables of
-/// the person who builds.
+/// Takes the places of sources, caches and results out of what compilers write, and sets what they read.
 fn reproducible(build: &mut Command, toolchain: &Toolchain) -> anyhow::Result<()> {
     let places = Places::of(toolchain)?;
     let triple = toolchain.arch.triple();
     let name = triple.replace('-', "_");
-    for variable in [
-        "RUSTFLAGS",
-        "CFLAGS",
-        "TARGET_CFLAGS",
-        "CXXFLAGS",
-        "TARGET_CXXFLAGS",
-    ] {
-        build.env_remove(variable);
-    }
     build
         .args(["--target", triple])
         // Separated by 0x1f, so that a folder's name may hold spaces; the C flags are quoted.
@@ -80,18 +76,20 @@ fn reproducible(build: &mut Command, toolchain: &Toolchain) -> anyhow::Result<()
             toolchain.cc,
         )
         .env("SOURCE_DATE_EPOCH", EPOCH)
+        // Of the settings of the person who builds too: none.
+        .env("RUSTC_WRAPPER", "")
         // aws-lc else measures the processor's jitter for 25 ms at the first random number, beside what
         // the system's generator gives; a start would be twice as long.
         .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1");
     Ok(())
 }
 
-/// A cargo whose programs hold the list of their crates, by the pinned cargo-auditable in `.tools/`, which
-/// is installed on first use.
+/// Has `build` put the list of their crates into programs, by the pinned cargo-auditable in `.tools/`,
+/// which is installed on first use.
 ///
 /// It is set up as `cargo auditable` does it, but by its name alone: cargo makes the wrapper's path a
 /// part of our crates' identities, and so of the bytes that come out.
-fn auditable() -> anyhow::Result<Command> {
+fn auditable(build: &mut Command) -> anyhow::Result<()> {
     let home = tools().join("cargo");
     let folder = home.join("bin");
     if !folder.join("cargo-auditable").exists() {
@@ -104,13 +102,12 @@ fn auditable() -> anyhow::Result<Command> {
     let usual = std::env::var_os("PATH").unwrap_or_default();
     let path = std::iter::once(folder).chain(std::env::split_paths(&usual));
     let path = std::env::join_paths(path).context("PATH can't hold the folder of the tools")?;
-    let mut command = cargo();
-    command
+    build
         .env("PATH", path)
         .env("RUSTC_WORKSPACE_WRAPPER", "cargo-auditable")
         .env(
             "CARGO_AUDITABLE_ORIG_ARGS",
             r#"{"offline":false,"locked":true,"frozen":false,"config":[]}"#,
         );
-    Ok(command)
+    Ok(())
 }

@@ -161,8 +161,10 @@ impl Profile {
 #[derive(Debug)]
 pub(crate) struct Toolchain {
     pub(crate) arch: Arch,
-    /// A Rust compiler in place of cargo's own.
+    /// A Rust compiler in place of this machine's own.
     pub(crate) rustc: Option<PathBuf>,
+    /// This machine's own.
+    own: PathBuf,
     /// The folder that the Rust compiler stands in.
     pub(crate) sysroot: PathBuf,
     /// Of which commit it is; of which version, when it does not say.
@@ -184,8 +186,8 @@ impl Toolchain {
         }
         let given = std::env::var_os(CROSS_RUSTC).filter(|_| arch != Arch::host());
         let rustc = given.map(PathBuf::from);
-        let cargos = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let asked = rustc.as_deref().unwrap_or(Path::new(&cargos));
+        let own = PathBuf::from(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        let asked = rustc.as_deref().unwrap_or(&own);
         if !has_standard_library(asked, arch)? {
             bail!(
                 "{} has no standard library for {triple}: run `rustup target add {triple}`, or set {CROSS_RUSTC} to \
@@ -217,11 +219,17 @@ impl Toolchain {
         Ok(Self {
             arch,
             rustc,
+            own,
             sysroot,
             commit,
             cc,
             target,
         })
+    }
+
+    /// The Rust compiler.
+    pub(crate) fn compiler(&self) -> &Path {
+        self.rustc.as_deref().unwrap_or(&self.own)
     }
 
     /// Where the C compiler has this library.
