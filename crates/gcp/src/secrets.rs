@@ -3,11 +3,11 @@
 //! An entry is a secret, its value the newest version of it. `docs/cloud-stores.md` says how entries
 //! are named, what a function must be allowed to do, and what is promised.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushgate_gateway::connect::lifecycle::{JOURNAL_ENTRY, LOCK_ENTRY};
+use hushgate_gateway::connect::lifecycle::LOCK_ENTRY;
 use hushgate_gateway::ports::{Locked, PortFuture, Secret, StoreError};
 use hushgate_host::config::Environment;
 use hushgate_host::store::remote::{
@@ -120,13 +120,12 @@ impl SecretManager {
         // A name that ends so is no entry's.
         let name = Some(name).filter(|name| !name.ends_with(LOCK_SUFFIX))?;
         let is_lock = name.rsplit('/').next() == Some(LOCK_ENTRY);
-        Some(if is_lock { lock_of(&name) } else { name })
+        Some(if is_lock {
+            format!("{name}{LOCK_SUFFIX}")
+        } else {
+            name
+        })
     }
-}
-
-/// The name of the lock whose secret is that of an entry.
-fn lock_of(name: &str) -> String {
-    format!("{name}{LOCK_SUFFIX}")
 }
 
 impl Backend for SecretManager {
@@ -220,20 +219,8 @@ impl Backend for SecretManager {
         Box::pin(async move {
             let start = name::start_of(&self.prefix, prefix);
             let ids = self.calls.ids(&start).await?;
-            let mut names: BTreeSet<_> = ids.iter().filter_map(|id| self.listed(id)).collect();
-            let is_of_one = prefix.matches('/').count() > 1;
-            if is_of_one {
-                // What was made a moment ago may not be listed yet.
-                names.extend(["connection", JOURNAL_ENTRY].map(|f| format!("{prefix}{f}")));
-                names.insert(lock_of(&format!("{prefix}{LOCK_ENTRY}")));
-            }
-            Ok(names.into_iter().collect())
+            Ok(ids.iter().filter_map(|id| self.listed(id)).collect())
         })
-    }
-
-    /// Secrets may have been made beforehand, without a version.
-    fn lists_values(&self) -> bool {
-        false
     }
 
     fn lock<'a>(

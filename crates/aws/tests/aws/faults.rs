@@ -143,7 +143,7 @@ async fn a_refusal_names_the_entry_and_the_permission() {
             store.lock(name, "me", ttl).await.unwrap_err(),
             store.unlock(name, "me").await.unwrap_err(),
             store.connections().await.unwrap_err(),
-            store.forget("a").await.unwrap_err(),
+            store.forget("a", &[]).await.unwrap_err(),
         ];
         let expected = match kind {
             Kind::Parameters => [

@@ -179,7 +179,7 @@ async fn works_again_after_its_connection_was_forgotten() {
         let store = kind.store(port, &unique("forgotten"));
         assert_eq!(lock(&store, "one", LONG).await, Locked::Acquired);
         assert_eq!(store.connections().await.unwrap(), Vec::<String>::new());
-        store.forget("a").await.unwrap();
+        store.forget("a", &[]).await.unwrap();
         assert_eq!(
             lock(&store, "two", LONG).await,
             Locked::Acquired,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use hushgate_gateway::connect::source::Kept;
 use hushgate_gateway::connect::{Connector, Source};
 use hushgate_gateway::ports::{Secret, SecretStore};
 use hushgate_host::connection::{RECORD, Record};
@@ -114,6 +115,35 @@ pub(super) fn not_built_in(failure: Failure, id: &str) -> Failure {
     ))
 }
 
+/// The fields that a connection may have in the store.
+#[derive(Debug, Default)]
+pub(super) struct KnownFields {
+    pub(super) fields: Vec<String>,
+    /// A source that it serves and whose fields are not known.
+    pub(super) unknown: Option<String>,
+}
+
+/// The fields that the sources of a connection declare. A source that can't be found is told, and no
+/// error: what is left of its connection is to be given up nevertheless.
+pub(super) fn known_fields(loopback: bool, record: &Record, named: Option<&str>) -> KnownFields {
+    let mut known = KnownFields::default();
+    for id in &record.serves {
+        let named = named.filter(|_| *id == record.source);
+        let Ok(source) = find_source(named.unwrap_or(id), loopback) else {
+            known.unknown = Some(id.clone());
+            continue;
+        };
+        let stored = source.auth.fields.iter().filter(|f| f.kept == Kept::Store);
+        known.fields.extend(stored.map(|f| f.name.clone()));
+        let exchange = source.auth.exchange.as_ref();
+        let refresh = exchange.map(|e| e.refresh_token.clone());
+        known.fields.extend(refresh.filter(|name| !name.is_empty()));
+    }
+    known.fields.sort_unstable();
+    known.fields.dedup();
+    known
+}
+
 pub(super) fn main_source(
     place: &Place,
     record: &Record,
@@ -167,5 +197,37 @@ pub(super) fn whose(record: &Record) -> String {
         (Some(account), Some(email)) if account != email => format!(": {account} <{email}>"),
         (Some(one), _) | (None, Some(one)) => format!(": {one}"),
         (None, None) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_fields_of_every_source_that_is_served_are_known() {
+        let record = |serves: &[&str]| Record {
+            id: "work".to_owned(),
+            source: serves[0].to_owned(),
+            serves: serves.iter().map(ToString::to_string).collect(),
+            label: None,
+            account: None,
+            email: None,
+            target_host: None,
+            settings: BTreeMap::new(),
+            created: 0,
+            authorized: 0,
+            validated: None,
+        };
+        let known = known_fields(false, &record(&["zoom"]), None);
+        assert_eq!(known.unknown, None);
+        for field in ["CLIENT_ID", "CLIENT_SECRET"] {
+            assert!(known.fields.iter().any(|f| f == field), "{known:?}");
+        }
+        let known = known_fields(false, &record(&["zoom", "no-such-source"]), None);
+        assert_eq!(known.unknown.as_deref(), Some("no-such-source"));
+        assert!(known.fields.iter().any(|f| f == "CLIENT_SECRET"));
     }
 }

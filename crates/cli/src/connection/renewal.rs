@@ -141,7 +141,11 @@ mod tests {
             Box::pin(async { Ok(()) })
         }
 
-        fn forget<'a>(&'a self, _: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+        fn forget<'a>(
+            &'a self,
+            _: &'a str,
+            _: &'a [String],
+        ) -> PortFuture<'a, Result<(), StoreError>> {
             Box::pin(async { Ok(()) })
         }
 

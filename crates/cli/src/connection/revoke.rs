@@ -1,15 +1,18 @@
 //! `hushgate connection revoke`: a connection is given up, at the vendor and here.
 
+use std::time::Duration;
+
 use clap::Args;
 use hushgate_gateway::connect::source::{Revoke as Declared, RevokedToken};
 use hushgate_gateway::connect::{Connector, Revoked, Source};
 use hushgate_host::connection::Record;
+use hushgate_host::store::entry;
 use serde_json::json;
 
 use super::Place;
 use super::code::Code;
 use super::failure::Failure;
-use super::kept::{One, connector, main_source, whose};
+use super::kept::{One, connector, known_fields, main_source, whose};
 use super::renewal::RenewalLock;
 use super::unbroken::unbroken;
 use crate::{print, prompt};
@@ -61,7 +64,22 @@ pub(super) async fn revoke(options: &Revoke) -> Result<(), Failure> {
         }
         lock
     };
-    let forgotten = place.store.forget(id).await;
+    let known = known_fields(
+        place.config.dev_loopback,
+        &record,
+        options.one.source.as_deref(),
+    );
+    if let Some(source) = &known.unknown
+        && place.store.settle() > Duration::ZERO
+    {
+        let text = format!(
+            "`{source}` is not built in, so its fields are found by the store's list alone, which may lack \
+             those of the last minutes; look whether entries below `{}` are left",
+            entry(id, "")
+        );
+        note = Some(note.map_or_else(|| text.clone(), |said| format!("{said}; {text}")));
+    }
+    let forgotten = place.store.forget(id, &known.fields).await;
     // Its entries include the lock, so there is nothing to give back any more.
     if forgotten.is_err() {
         lock.give_back().await;

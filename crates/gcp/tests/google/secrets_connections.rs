@@ -129,7 +129,7 @@ async fn what_is_forgotten_goes_before_its_lock_and_the_record_last() {
     store.save("a", true, changes).await.unwrap();
     put(&store, &entry("a", "ACCESS_TOKEN"), "token").await;
     project.front.calls();
-    store.forget("a").await.unwrap();
+    store.forget("a", &[]).await.unwrap();
     let start = format!(
         "DELETE /v1/projects/{}/secrets/acme--connections--a--",
         project.id
@@ -144,7 +144,7 @@ async fn what_is_forgotten_goes_before_its_lock_and_the_record_last() {
     let end: Vec<_> = end.iter().map(bare).collect();
     assert_eq!(end, ["OAUTH_REFRESH_TOKEN", "connection"], "{deleted:?}");
     // What no list shows yet is deleted too.
-    store.forget("a").await.unwrap();
+    store.forget("a", &[]).await.unwrap();
     let again = project.front.calls();
     assert_eq!(again.iter().filter(|c| c.starts_with(&start)).count(), 3);
 }

@@ -26,11 +26,16 @@ pub trait AdminStore: SecretStore {
         changes: Vec<Change>,
     ) -> PortFuture<'a, Result<(), SaveError>>;
 
-    /// Takes all entries of a connection away. It is fine if there are none.
+    /// Takes all entries of a connection away. It is fine if there are none. `fields` are those that its
+    /// sources declare: a store whose lists may lack what was written a moment ago finds them by these.
     ///
     /// # Errors
-    /// When the store can't be written.
-    fn forget<'a>(&'a self, id: &'a str) -> PortFuture<'a, Result<(), StoreError>>;
+    /// When the store can't be written, or the connection is there still.
+    fn forget<'a>(
+        &'a self,
+        id: &'a str,
+        fields: &'a [String],
+    ) -> PortFuture<'a, Result<(), StoreError>>;
 
     /// How long after a write others may still read what was before; zero where they see it at once.
     /// Whoever writes under a lock keeps the lock for this long.

@@ -241,7 +241,11 @@ impl AdminStore for FileStore {
         })
     }
 
-    fn forget<'a>(&'a self, id: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+    fn forget<'a>(
+        &'a self,
+        id: &'a str,
+        _: &'a [String],
+    ) -> PortFuture<'a, Result<(), StoreError>> {
         let prefix = entry(id, "");
         self.run(move |inner| {
             inner.change(|entries| {

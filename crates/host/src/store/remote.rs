@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use hushgate_gateway::ports::{Locked, PortFuture, Secret, SecretStore, StoreError};
 
-use super::admin::{AdminStore, Change, SaveError, entry};
+use super::admin::{AdminStore, Change, SaveError};
 use super::vault::{compartment_of, is_connection_id};
 
 mod backend;
+mod forget;
 mod memory;
 mod save;
 #[cfg(test)]
@@ -158,12 +159,10 @@ impl Inner {
         Ok(())
     }
 
-    /// Whether one of these entries has a value; locks have none.
+    /// Whether one of these entries has a value; locks have none. Each is asked for: a list may name what
+    /// is gone.
     async fn has_value(&self, mut names: Vec<String>) -> Result<bool, StoreError> {
         names.retain(|name| !name.ends_with(LOCK_SUFFIX));
-        if self.backend.lists_values() {
-            return Ok(!names.is_empty());
-        }
         names.sort_by_key(|name| !declares(name));
         for name in &names {
             if self.fetch(name, Care::Exact).await?.is_some() {
@@ -189,19 +188,6 @@ impl Inner {
             }
         }
         Ok(ids)
-    }
-
-    async fn forget(&self, id: &str) -> Result<(), StoreError> {
-        let names = self.backend.list(&entry(id, "")).await?;
-        // The entry that makes it a connection goes last: until then it is listed and can be
-        // forgotten again.
-        let (last, mut first): (Vec<_>, Vec<_>) = names.into_iter().partition(|n| declares(n));
-        // Whoever gets the lock next is to find nothing that an exchange could use.
-        first.sort_by_key(|name| name.ends_with(LOCK_SUFFIX));
-        for name in first.iter().chain(&last) {
-            self.delete(name).await?;
-        }
-        Ok(())
     }
 
     fn check_value(&self, name: &str, value: &Secret) -> Result<(), StoreError> {
@@ -312,8 +298,12 @@ impl AdminStore for RemoteStore {
         Box::pin(self.0.save(id, is_new, changes))
     }
 
-    fn forget<'a>(&'a self, id: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.0.forget(id))
+    fn forget<'a>(
+        &'a self,
+        id: &'a str,
+        fields: &'a [String],
+    ) -> PortFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.0.forget(id, fields))
     }
 
     fn settle(&self) -> Duration {

@@ -208,14 +208,14 @@ async fn saves_and_forgets(store: &dyn AdminStore) {
         );
     }
     for _ in 0..2 {
-        store.forget("suite-a").await.expect("it is forgotten");
+        store.forget("suite-a", &[]).await.expect("it is forgotten");
     }
     assert_eq!(read(store, &entry("suite-a", "CLIENT_ID")).await, None);
     assert_eq!(
         read(store, &entry("suite-b", "CLIENT_ID")).await.as_deref(),
         Some("1")
     );
-    store.forget("suite-b").await.expect("it is forgotten");
+    store.forget("suite-b", &[]).await.expect("it is forgotten");
     let after = store.connections().await.expect("it answers");
     assert_eq!(after, before);
     assert_eq!(read(store, "SUITE_B").await.as_deref(), Some("kept"));
@@ -240,5 +240,5 @@ async fn lets_one_of_many_create(store: Arc<dyn AdminStore>) {
     assert_eq!(winners.len(), 1, "{winners:?}");
     let kept = read(store.as_ref(), &entry("suite-a", "connection")).await;
     assert_eq!(kept, winners.first().map(ToString::to_string));
-    store.forget("suite-a").await.expect("it is forgotten");
+    store.forget("suite-a", &[]).await.expect("it is forgotten");
 }

@@ -57,13 +57,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes an entry away, with all that belongs to it; fine when there is none.
     fn delete<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>>;
 
-    /// The names that begin with `prefix`, locks included, in any order.
+    /// The names that begin with `prefix`, locks included, in any order. What was written a moment ago may
+    /// be missing, and what is gone may be there.
     fn list<'a>(&'a self, prefix: &'a str) -> PortFuture<'a, Result<Vec<String>, StoreError>>;
-
-    /// Whether all that [`Backend::list`] names have a value. Where not, they are asked for it.
-    fn lists_values(&self) -> bool {
-        true
-    }
 
     /// As [`SecretStore::lock`](hushgate_gateway::ports::SecretStore::lock).
     fn lock<'a>(

@@ -36,7 +36,12 @@ impl Inner {
             }
         }
         if is_new {
-            let names = self.backend.list(&entry(id, "")).await?;
+            // The list may lack what was written a moment ago.
+            let mut names = self.backend.list(&entry(id, "")).await?;
+            names.extend([ARBITER, JOURNAL_ENTRY].map(|field| entry(id, field)));
+            names.extend(changes.iter().map(|(name, _)| name.clone()));
+            names.sort_unstable();
+            names.dedup();
             if self.has_value(names).await? {
                 return Err(SaveError::Exists(id.to_owned()));
             }

@@ -5,6 +5,7 @@ use super::super::testing;
 use super::*;
 
 mod crossing;
+mod listing;
 mod reading;
 
 /// A service that counts versions, can be made to fail, and can answer with older states.
@@ -21,6 +22,11 @@ struct State {
     out: bool,
     /// Names that are deleted without an answer.
     lost: Vec<String>,
+    /// Names that are told to be deleted, and stay.
+    staying: Vec<String>,
+    /// Names that lists do not have yet, and names that they have still.
+    unlisted: Vec<String>,
+    listed: Vec<String>,
     /// Answers given in place of the present state.
     old: BTreeMap<String, Option<(String, i64)>>,
     /// How long an answer takes, which is of the state at its question.
@@ -124,6 +130,9 @@ impl Backend for Service {
             }
             self.call(name, |state| {
                 state.deleted.push(name.to_owned());
+                if state.staying.iter().any(|stays| stays == name) {
+                    return Ok(());
+                }
                 state.entries.remove(name);
                 state.locks.remove(name);
                 if state.lost.iter().any(|lost| lost == name) {
@@ -138,6 +147,8 @@ impl Backend for Service {
         Box::pin(async move {
             self.call("", |state| {
                 let names = state.entries.keys().chain(state.locks.keys());
+                let names = names.filter(|n| !state.unlisted.contains(n));
+                let names = names.chain(&state.listed);
                 let ours = names.filter(|n| n.starts_with(prefix));
                 ours.cloned().collect()
             })

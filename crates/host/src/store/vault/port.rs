@@ -118,7 +118,11 @@ impl AdminStore for Vault {
         })
     }
 
-    fn forget<'a>(&'a self, id: &'a str) -> PortFuture<'a, Result<(), StoreError>> {
+    fn forget<'a>(
+        &'a self,
+        id: &'a str,
+        _: &'a [String],
+    ) -> PortFuture<'a, Result<(), StoreError>> {
         self.run(id, |inner, id| {
             let compartment = compartment_of(&admin::entry(id, "connection"))?.to_owned();
             inner.change(&compartment, |entries, is_new| {

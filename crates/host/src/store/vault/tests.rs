@@ -174,7 +174,7 @@ async fn a_handed_key_opens_its_own_compartment_and_no_other() {
         "vault-damaged"
     );
     // A revoked connection does not come back by a function that still writes.
-    vault.forget("one").await.unwrap();
+    vault.forget("one", &[]).await.unwrap();
     let late = function
         .write("connections/one/TOKEN", Secret::new("x"))
         .await;

@@ -64,7 +64,7 @@ async fn what_was_forgotten_is_not_brought_back_by_a_read_under_way() {
         let case = format!("exact {is_exact}, known {known}, {care:?}, {slow:?}");
         let (service, store) = prepared(is_exact, known).await;
         let reading = under_way(&service, &store, care, slow).await;
-        bounded(store.forget("one")).await.unwrap();
+        bounded(store.forget("one", &[])).await.unwrap();
         // A read after it that was answered before must not open the way.
         assert_eq!(bounded(newest(&store, NAME)).await, None, "{case}");
         assert_eq!(bounded(reading).await.unwrap(), None, "{case}");
@@ -85,7 +85,7 @@ async fn a_read_under_way_does_not_bring_back_an_older_value() {
                 change("TOKEN", Some("new")),
             ];
             if forgotten {
-                bounded(store.forget("one")).await.unwrap();
+                bounded(store.forget("one", &[])).await.unwrap();
                 // As in a service that counts anew for what is made anew.
                 service.state().count = 0;
             }
@@ -216,7 +216,7 @@ async fn connected() -> (Service, RemoteStore) {
 #[tokio::test(start_paused = true)]
 async fn what_an_exchange_uses_is_forgotten_before_its_lock_and_the_record_last() {
     let (service, store) = connected().await;
-    store.forget("one").await.unwrap();
+    store.forget("one", &[]).await.unwrap();
     let deleted = service.state().deleted.clone();
     let fields = [
         "ACCESS_TOKEN",
@@ -246,7 +246,7 @@ async fn forgetting_that_was_interrupted_is_done_again() {
         let (service, store) = connected().await;
         let name = format!("connections/one/{field}");
         service.state().failing.push(name.clone());
-        store.forget("one").await.unwrap_err();
+        store.forget("one", &[]).await.unwrap_err();
         assert_eq!(store.connections().await.unwrap(), ["one"], "{field}");
         if at < 3 {
             // The lock keeps others out for as long as there is anything for an exchange.
@@ -256,7 +256,7 @@ async fn forgetting_that_was_interrupted_is_done_again() {
             assert_eq!(locked, Locked::Held, "{field}");
         }
         service.state().failing.clear();
-        store.forget("one").await.unwrap();
+        store.forget("one", &[]).await.unwrap();
         assert_eq!(store.connections().await.unwrap(), Vec::<String>::new());
     }
 }
@@ -268,6 +268,6 @@ async fn forgetting_without_an_answer_is_not_hidden_by_what_was_known() {
     assert_eq!(text(&store, name).await.as_deref(), Some("value"));
     tokio::time::advance(Duration::from_secs(3)).await;
     service.state().lost.push(name.to_owned());
-    store.forget("one").await.unwrap_err();
+    store.forget("one", &[]).await.unwrap_err();
     assert_eq!(text(&store, name).await, None, "it is gone");
 }
