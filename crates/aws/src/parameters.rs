@@ -4,7 +4,7 @@
 //! parameters, larger ones up to 8 KB advanced ones.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Builder;
@@ -56,6 +56,14 @@ impl Place {
     }
 }
 
+/// What a parameter holds.
+struct Read {
+    text: String,
+    version: i64,
+    /// When it was written.
+    since: Option<SystemTime>,
+}
+
 impl Parameters {
     /// The parameters below `path`.
     ///
@@ -87,14 +95,17 @@ impl Parameters {
         made.await
     }
 
-    /// A parameter's text and version; `name` may end with `:VERSION`.
-    async fn read(&self, name: &str) -> Result<Option<(String, i64)>, Failure> {
+    /// Reads a parameter; `name` may end with `:VERSION`.
+    async fn read(&self, name: &str) -> Result<Option<Read>, Failure> {
         let client = self.client().await?;
         let request = client.get_parameter().name(name).with_decryption(true);
         match request.send().await {
-            Ok(answer) => Ok(answer.parameter.map(|p| {
-                let version = p.version;
-                (p.value.unwrap_or_default(), version)
+            Ok(answer) => Ok(answer.parameter.map(|p| Read {
+                text: p.value.unwrap_or_default(),
+                version: p.version,
+                since: p
+                    .last_modified_date
+                    .and_then(|date| SystemTime::try_from(date).ok()),
             })),
             Err(error) => match Failure::of(&error) {
                 failure if failure.kind == Kind::Missing => Ok(None),
@@ -170,9 +181,9 @@ impl Backend for Parameters {
             let place = self.place(name);
             let read = self.read(&place.name).await;
             let read = read.map_err(|f| f.store(place.target("ssm:GetParameter")))?;
-            Ok(read.map(|(value, version)| Entry {
-                value: Secret::new(value),
-                version: Version::Number(version),
+            Ok(read.map(|read| Entry {
+                value: Secret::new(read.text),
+                version: Version::Number(read.version),
             }))
         })
     }

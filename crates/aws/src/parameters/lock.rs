@@ -15,6 +15,11 @@
 //! can only name a base that is not in force any more; such a claim counts for nothing. The same holds for
 //! a claim that the network delivers twice or late.
 //!
+//! Where too many writes came after the one in force, as when many instances ask for a lock at the same
+//! moment, who has it is not looked up any more. A claim that was written then is told [`Locked::Held`]. Once
+//! nothing was written for longer than any lock is held, whoever had it has it no longer, and a claim may name
+//! the newest write in place of a base: it is in force exactly when it is the very next one.
+//!
 //! The lock is never deleted while the connection lives (numbers would begin anew); giving it back is a
 //! write too. The service keeps the last 100 writes, of which a handful is ever looked at. The lock holds
 //! no secret and is a plain `String`, so that it needs no key.
@@ -32,6 +37,8 @@ use super::{Parameters, Place};
 const LOOKS: u32 = 3;
 /// Most writes between a claim and its base that are judged.
 const MOST_BETWEEN: i64 = 40;
+/// Longer than any lock is held, and than clocks are apart.
+const SILENCE: Duration = Duration::from_mins(15);
 /// The entry of a lock that was given back.
 const FREE: &str = "0 -";
 /// How long a write that is known to be there is waited for.
@@ -41,28 +48,58 @@ const PAUSES: [Duration; 3] = [
     Duration::from_millis(400),
 ];
 
+/// What a write rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Base {
+    /// The write that was in force when this one was made.
+    InForce(i64),
+    /// The newest write, when nothing was in force for sure.
+    Newest(i64),
+    /// None: a hand wrote it, which counts.
+    Hand,
+}
+
 /// One write to the parameter.
 struct Written {
     version: i64,
-    /// The write that was in force when this one was made; none when a hand wrote it, which counts.
-    base: Option<i64>,
+    base: Base,
     entry: Secret,
 }
 
 impl Written {
     fn parse(text: &str, version: i64) -> Self {
+        let earlier = |text: &str| text.parse().ok().filter(|b| (0..version).contains(b));
         let parsed = text.split_once(' ').and_then(|(base, entry)| {
-            let base = base.parse().ok().filter(|b| (0..version).contains(b))?;
+            let base = match base.strip_prefix('=') {
+                Some(newest) => Base::Newest(earlier(newest)?),
+                None => Base::InForce(earlier(base)?),
+            };
             Some((base, entry))
         });
-        let (base, entry) = match parsed {
-            Some((base, entry)) => (Some(base), entry),
-            None => (None, ""),
-        };
+        let (base, entry) = parsed.unwrap_or((Base::Hand, ""));
         Self {
             version,
             base,
             entry: Secret::new(entry),
+        }
+    }
+
+    /// Whether it came into force, where this was in force before it.
+    fn follows(&self, holder: i64) -> bool {
+        match self.base {
+            Base::InForce(base) => base == holder,
+            Base::Newest(newest) => newest + 1 == self.version,
+            Base::Hand => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Base {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::InForce(base) => write!(f, "{base}"),
+            Self::Newest(newest) => write!(f, "={newest}"),
+            Self::Hand => f.write_str("-"),
         }
     }
 }
@@ -77,11 +114,11 @@ pub(super) async fn take(
     let place = store.place(name);
     for _ in 0..LOOKS {
         let now = SystemTime::now();
-        let Some(newest) = newest(store, &place).await? else {
+        let Some((newest, since)) = newest(store, &place).await? else {
             let Some(entry) = lock_entry::acquire(None, owner, ttl, now) else {
                 return Ok(Locked::Held);
             };
-            if write(store, &place, 0, &entry, Write::OnlyNew)
+            if write(store, &place, Base::InForce(0), &entry, Write::OnlyNew)
                 .await?
                 .is_some()
             {
@@ -89,21 +126,29 @@ pub(super) async fn take(
             }
             continue;
         };
-        let holder = in_force(store, &place, newest).await?;
-        let Some(entry) = lock_entry::acquire(Some(&holder.entry), owner, ttl, now) else {
+        let last = newest.version;
+        let (held, base) = match in_force(store, &place, newest).await? {
+            Some(holder) => (Some(holder.entry), Base::InForce(holder.version)),
+            None if is_silent(since, now) => (None, Base::Newest(last)),
+            None => return Err(unclear(&place)),
+        };
+        let Some(entry) = lock_entry::acquire(held.as_ref(), owner, ttl, now) else {
             return Ok(Locked::Held);
         };
-        let base = holder.version;
         let Some(version) = write(store, &place, base, &entry, Write::Any).await? else {
             continue;
         };
         let claim = Written {
             version,
-            base: Some(base),
+            base,
             entry,
         };
-        let holder = in_force(store, &place, claim).await?;
-        return Ok(if lock_entry::is_of(&holder.entry, owner) {
+        let holder = match base {
+            Base::Newest(newest) if newest + 1 != version => return Ok(Locked::Held),
+            _ => in_force(store, &place, claim).await?,
+        };
+        let is_ours = holder.is_some_and(|h| lock_entry::is_of(&h.entry, owner));
+        return Ok(if is_ours {
             Locked::Acquired
         } else {
             Locked::Held
@@ -120,46 +165,81 @@ pub(super) async fn give_back(
     owner: &str,
 ) -> Result<(), StoreError> {
     let place = store.place(name);
-    let Some(newest) = newest(store, &place).await? else {
+    let Some((newest, _)) = newest(store, &place).await? else {
         return Ok(());
     };
     let holder = in_force(store, &place, newest).await?;
+    let holder = holder.ok_or_else(|| unclear(&place))?;
     if lock_entry::is_of(&holder.entry, owner) {
         // If another took it over meanwhile, this one is not in force.
         let free = Secret::new(FREE);
-        write(store, &place, holder.version, &free, Write::Any).await?;
+        let base = Base::InForce(holder.version);
+        write(store, &place, base, &free, Write::Any).await?;
     }
     Ok(())
 }
 
-/// The write that is in force once `last` was made.
-async fn in_force(store: &Parameters, place: &Place, last: Written) -> Result<Written, StoreError> {
-    let Some(base) = last.base.map(|b| b.max(1)) else {
-        return Ok(last);
+/// Whether nothing was written for so long that nobody has the lock.
+fn is_silent(since: Option<SystemTime>, now: SystemTime) -> bool {
+    let quiet = since.and_then(|since| now.duration_since(since).ok());
+    quiet.is_some_and(|quiet| quiet >= SILENCE)
+}
+
+fn unclear(place: &Place) -> StoreError {
+    StoreError::Unavailable(format!(
+        "`{}` was written so often at once that who has the lock can't be told; it can be taken again \
+         {} minutes after the last write, or at once when this parameter is deleted",
+        place.name,
+        SILENCE.as_secs() / 60
+    ))
+}
+
+/// The write that is in force once `last` was made; none when too many are to be looked at.
+async fn in_force(
+    store: &Parameters,
+    place: &Place,
+    mut last: Written,
+) -> Result<Option<Written>, StoreError> {
+    let end = last.version;
+    let base = loop {
+        match last.base {
+            Base::InForce(base) => break base.max(1),
+            Base::Newest(newest) if newest + 1 < last.version => {
+                // It never was in force.
+                if end - last.version >= MOST_BETWEEN {
+                    return Ok(None);
+                }
+                last = at(store, place, last.version - 1).await?;
+            }
+            Base::Newest(_) | Base::Hand => return Ok(Some(last)),
+        }
     };
     if base + 1 >= last.version {
-        return Ok(last);
+        return Ok(Some(last));
     }
-    if last.version - base > MOST_BETWEEN {
-        let text = format!("`{}` was written too often at once", place.name);
-        return Err(StoreError::Unavailable(text));
+    if end - base > MOST_BETWEEN {
+        return Ok(None);
     }
     // Whoever wrote `last` saw its base in force; from there on each write is judged in its turn.
     let mut holder = at(store, place, base).await?;
     for version in base + 1..last.version {
         let next = at(store, place, version).await?;
-        if next.base.is_none_or(|b| b == holder.version) {
+        if next.follows(holder.version) {
             holder = next;
         }
     }
-    let counts = last.base == Some(holder.version);
-    Ok(if counts { last } else { holder })
+    let counts = last.follows(holder.version);
+    Ok(Some(if counts { last } else { holder }))
 }
 
-async fn newest(store: &Parameters, place: &Place) -> Result<Option<Written>, StoreError> {
+/// The newest write, and when it was made.
+async fn newest(
+    store: &Parameters,
+    place: &Place,
+) -> Result<Option<(Written, Option<SystemTime>)>, StoreError> {
     let read = store.read(&place.name).await;
     let read = read.map_err(|f| f.store(place.target("ssm:GetParameter")))?;
-    Ok(read.map(|(text, version)| Written::parse(&text, version)))
+    Ok(read.map(|read| (Written::parse(&read.text, read.version), read.since)))
 }
 
 /// The write of this number, which is known to be there.
@@ -169,8 +249,8 @@ async fn at(store: &Parameters, place: &Place, version: i64) -> Result<Written, 
     loop {
         let read = store.read(&name).await;
         let read = read.map_err(|f| f.store(place.target("ssm:GetParameter")))?;
-        if let Some((text, _)) = read {
-            return Ok(Written::parse(&text, version));
+        if let Some(read) = read {
+            return Ok(Written::parse(&read.text, version));
         }
         let Some(pause) = pauses.next() else {
             let text = format!("version {version} of `{}` does not show", place.name);
@@ -183,7 +263,7 @@ async fn at(store: &Parameters, place: &Place, version: i64) -> Result<Written, 
 async fn write(
     store: &Parameters,
     place: &Place,
-    base: i64,
+    base: Base,
     entry: &Secret,
     how: Write,
 ) -> Result<Option<i64>, StoreError> {

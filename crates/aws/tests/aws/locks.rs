@@ -240,6 +240,88 @@ async fn a_lock_that_a_hand_changed_is_free() {
     assert_eq!(lock(&store, "one", LONG).await, Locked::Held);
 }
 
+/// A lock whose owner's time is over, with so many claims of others after it that all saw the same.
+async fn crowded(port: u16, claims: i64) -> (String, RemoteStore) {
+    let prefix = unique("crowded");
+    let store = Kind::Parameters.store(port, &prefix);
+    assert_eq!(lock(&store, "first", SHORT).await, Locked::Acquired);
+    tokio::time::sleep(SHORT * 2).await;
+    let full = Kind::Parameters.full(&prefix, &format!("{NAME}.lock"));
+    let administrator = administrator(port);
+    for claim in 1..=claims {
+        let claim = administrator
+            .put_parameter()
+            .name(&full)
+            .value(format!("1 1000 claimer {claim}"))
+            .overwrite(true);
+        claim.send().await.unwrap();
+    }
+    (prefix, store)
+}
+
+/// The same service, in which the newest write of the lock is a quarter of an hour old at first.
+async fn a_quarter_later(port: u16, prefix: &str, claims: i64) -> (Proxy, RemoteStore) {
+    let name = Kind::Parameters.full(prefix, &format!("{NAME}.lock"));
+    let since = std::time::SystemTime::now() - Duration::from_mins(15);
+    let since = since.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let answer = serde_json::json!({"Parameter": {
+        "Name": name, "Type": "String", "Value": format!("1 1000 claimer {claims}"),
+        "Version": claims + 1, "LastModifiedDate": since.as_secs_f64(),
+    }});
+    let proxy = Proxy::start(port, move |call| {
+        if call.is("GetParameter", "TOKEN.lock") && call.before == 0 {
+            Action::Answer(answer.to_string())
+        } else {
+            Action::Pass
+        }
+    })
+    .await;
+    let store = Kind::Parameters.store(proxy.port, prefix);
+    (proxy, store)
+}
+
+#[tokio::test]
+async fn many_claims_of_one_moment_are_judged_up_to_a_limit() {
+    let Some(port) = services() else { return };
+    let (_, store) = crowded(port, 40).await;
+    assert_eq!(lock(&store, "next", LONG).await, Locked::Acquired);
+    assert_eq!(lock(&store, "other", LONG).await, Locked::Held);
+    store.unlock(NAME, "next").await.unwrap();
+    assert_eq!(lock(&store, "other", LONG).await, Locked::Acquired);
+}
+
+#[tokio::test]
+async fn more_claims_of_one_moment_lock_for_a_quarter_of_an_hour_and_not_for_ever() {
+    let Some(port) = services() else { return };
+    for claims in [41, 60, 130] {
+        let (prefix, store) = crowded(port, claims).await;
+        for error in [
+            store.lock(NAME, "early", LONG).await.unwrap_err(),
+            store.unlock(NAME, "early").await.unwrap_err(),
+        ] {
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+            let text = error.to_string();
+            let full = Kind::Parameters.full(&prefix, &format!("{NAME}.lock"));
+            assert!(text.contains(&full) && text.contains("deleted"), "{text}");
+        }
+        let mut late = Vec::new();
+        for _ in 0..3 {
+            late.push(a_quarter_later(port, &prefix, claims).await);
+        }
+        // Of those who see that, one has it, and the others' claims count nowhere.
+        let mut told = Vec::new();
+        for (number, (_, store)) in late.iter().enumerate() {
+            told.push(lock(store, &format!("late {number}"), LONG).await);
+        }
+        assert_eq!(told, [Locked::Acquired, Locked::Held, Locked::Held]);
+        assert_eq!(lock(&store, "other", LONG).await, Locked::Held);
+        assert_eq!(lock(&store, "late 0", LONG).await, Locked::Acquired);
+        store.unlock(NAME, "late 0").await.unwrap();
+        assert_eq!(lock(&store, "other", LONG).await, Locked::Acquired);
+        store.unlock(NAME, "other").await.unwrap();
+    }
+}
+
 fn administrator(port: u16) -> aws_sdk_ssm::Client {
     let key = aws_sdk_ssm::config::Credentials::new("a", "b", None, None, "test");
     let config = aws_config::SdkConfig::builder()
