@@ -38,5 +38,6 @@ mod refusals;
 mod schema;
 mod sources;
 mod stalled;
+mod starting;
 mod tls;
 mod web;

@@ -52,8 +52,9 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 fn check() -> Result<Config, Vec<String>> {
-    let config = Config::read(&process_environment())
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let read = process_environment().and_then(|environment| Config::read(&environment));
+    let config =
+        read.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     check_policy(&config)?;
     Ok(config)
 }

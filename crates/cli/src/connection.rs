@@ -30,7 +30,7 @@ mod unbroken;
 pub mod unlock;
 pub mod web;
 
-pub use place::{Place, config};
+pub use place::{Place, config, environment};
 pub use plan::{family, find_source};
 
 use failure::Failure;

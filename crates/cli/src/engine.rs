@@ -37,7 +37,7 @@ impl Keys {
     /// # Errors
     /// Names every missing or wrong key, and every wrong variable.
     pub fn from_environment(compat: bool) -> anyhow::Result<Self> {
-        let environment = process_environment();
+        let environment = process_environment().map_err(all)?;
         let config = Config::read(&environment).map_err(all)?;
         Self::new(
             |name| environment.get(name).cloned(),
@@ -75,10 +75,8 @@ fn all<E: std::fmt::Display>(problems: Vec<E>) -> anyhow::Error {
 /// # Errors
 /// When it has another value.
 pub fn compat_from_environment() -> anyhow::Result<bool> {
-    match process_environment()
-        .get("HUSHGATE_COMPAT")
-        .map(|v| v.trim())
-    {
+    let environment = process_environment().map_err(all)?;
+    match environment.get("HUSHGATE_COMPAT").map(|v| v.trim()) {
         None | Some("") => Ok(false),
         Some("psoxy") => Ok(true),
         Some(_) => Err(anyhow!("HUSHGATE_COMPAT: must be `psoxy` or empty")),

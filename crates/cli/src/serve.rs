@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use hushgate_host::config::{Config, Environment, SecretsAt, process_environment};
+use hushgate_host::config::{Config, Environment, SecretsAt};
 use hushgate_host::store::vault::DEPLOYMENT;
 
 use crate::clouds::{CLOUDS, check_all};
 use crate::connection::failure::Failure;
-use crate::connection::{config, report, unlock};
+use crate::connection::{config, environment, report, unlock};
 use crate::sources::BuiltIn;
 
 /// Options of `serve`.
@@ -37,17 +37,19 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         rules_packed: &[],
         clouds: CLOUDS,
     };
-    let environment = process_environment();
-    // A wrong configuration is told by the function itself, every problem at once.
-    if let Ok(config) = Config::read(&environment)
-        && let Err(failure) = check_all(&config)
-    {
-        return Ok(report(Err(failure), false));
-    }
-    match with_own_keys(environment) {
+    match environment().and_then(prepared) {
         Ok(environment) => Ok(hushgate_host::run_with(&function, &environment)),
         Err(failure) => Ok(report(Err(failure), false)),
     }
+}
+
+/// The variables as the function takes them, when what they name can be used.
+fn prepared(environment: Environment) -> Result<Environment, Failure> {
+    // A wrong configuration is told by the function itself, every problem at once.
+    if let Ok(config) = Config::read(&environment) {
+        check_all(&config)?;
+    }
+    with_own_keys(environment)
 }
 
 /// The variables, with the keys of the function's own compartments in place of what opens the whole

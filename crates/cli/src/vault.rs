@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use hushgate_gateway::ports::{Secret, SecretStore as _};
-use hushgate_host::config::{Config, SecretsAt, process_environment};
+use hushgate_host::config::{Config, SecretsAt};
 use hushgate_host::store::vault::{
     DEPLOYMENT, Key, Lock, ROUNDS, Vault, VaultError, is_connection_id,
 };
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::connection::code::Code;
 use crate::connection::failure::Failure;
-use crate::connection::{keyring, report, unlock};
+use crate::connection::{config, environment, keyring, report, unlock};
 use crate::{print, prompt};
 
 /// Fewest characters of a new pass phrase.
@@ -182,7 +182,7 @@ fn open() -> Result<(Config, Vault), Failure> {
 }
 
 fn configured() -> Result<(Config, PathBuf), Failure> {
-    let config = crate::connection::config(&process_environment())?;
+    let config = config(&environment()?)?;
     match config.secrets.clone() {
         SecretsAt::Vault(folder) => Ok((config, folder)),
         _ => Err(Failure::usage(

@@ -4,6 +4,7 @@
 //! `docs/configuration.md` all come from it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -200,11 +201,62 @@ impl Config {
     }
 }
 
-/// The variables of this process that are valid text.
-pub fn process_environment() -> Environment {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+/// Variables that programs and shells of this machine fill with its paths, which may be no text; nothing
+/// here takes them for settings.
+const PATHS: &[&str] = &[
+    "_",
+    "HOME",
+    "OLDPWD",
+    "PATH",
+    "PWD",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+];
+
+/// The variables of this process.
+///
+/// # Errors
+/// Every variable whose value is not UTF-8, but those of the machine's own paths: any other may be a
+/// setting or a secret, and one that is left out would silently mean its default.
+pub fn process_environment() -> Result<Environment, Vec<ConfigError>> {
+    read_all(std::env::vars_os())
+}
+
+fn read_all(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Environment, Vec<ConfigError>> {
+    let mut environment = Environment::new();
+    let mut problems = Vec::new();
+    let mut wrong = |variable: String, problem: &str| {
+        problems.push(ConfigError {
+            variable,
+            problem: problem.to_owned(),
+        });
+    };
+    for (name, value) in variables {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => {
+                environment.insert(name, value);
+            }
+            (Ok(name), Err(_)) if PATHS.contains(&name.as_str()) => {}
+            (Ok(name), Err(_)) => wrong(
+                name,
+                "the value is not UTF-8 text; write it in UTF-8, or unset the variable",
+            ),
+            (Err(name), _) if name.as_encoded_bytes().starts_with(b"HUSHGATE_") => wrong(
+                "HUSHGATE_…".to_owned(),
+                "a name that begins so is not UTF-8 text; unset the variable",
+            ),
+            // No setting or secret has such a name.
+            (Err(_), _) => {}
+        }
+    }
+    if problems.is_empty() {
+        Ok(environment)
+    } else {
+        Err(problems)
+    }
 }
 
 fn secrets_at(value: &str) -> SecretsAt {

@@ -25,12 +25,19 @@ use crate::store::open_store;
 /// The variables of the process configure it. Problems are written to standard error, all at once,
 /// and end the process with code 1 before it answers anything.
 pub fn run(built_in: &'static BuiltIn) -> ExitCode {
-    run_with(built_in, &process_environment())
+    match process_environment() {
+        Ok(environment) => run_with(built_in, &environment),
+        Err(problems) => ended(Err(texts(&problems))),
+    }
 }
 
 /// Like [`run`], configured by these variables.
 pub fn run_with(built_in: &BuiltIn, environment: &Environment) -> ExitCode {
-    match serve_until_signal(built_in, environment) {
+    ended(serve_until_signal(built_in, environment))
+}
+
+fn ended(outcome: Result<(), Vec<String>>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problems) => {
             let mut out = std::io::stderr().lock();

@@ -16,6 +16,7 @@ use super::identity::in_argument;
 use super::target::Target;
 use super::token::{Token, now};
 use super::wire::{Answer, Limits, Wire};
+use crate::connection::environment;
 use crate::connection::failure::Failure;
 
 const LIMITS: Limits = Limits {
@@ -58,9 +59,10 @@ impl Google {
 
 /// <https://docs.cloud.google.com/compute/docs/instances/verifying-instance-identity>
 async fn from_metadata(audience: &str) -> Result<Token, Failure> {
-    let place = std::env::var("GCE_METADATA_HOST").ok();
-    let place = place.as_deref().filter(|p| !p.is_empty());
-    let authority = place.unwrap_or("metadata.google.internal");
+    let environment = environment()?;
+    let place = environment.get("GCE_METADATA_HOST");
+    let place = place.filter(|place| !place.is_empty());
+    let authority = place.map_or("metadata.google.internal", String::as_str);
     let target = format!(
         "/computeMetadata/v1/instance/service-accounts/default/identity?audience={}&format=full",
         component(audience)

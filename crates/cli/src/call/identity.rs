@@ -15,6 +15,7 @@ use super::google::Google;
 use super::target::Target;
 use super::token::{Token, now};
 use super::{aws, command, exposed};
+use crate::connection::environment;
 use crate::connection::failure::Failure;
 use crate::print;
 
@@ -131,10 +132,11 @@ impl Identity {
     }
 
     fn plan(options: &IdentityOptions, target: &Target, needed: bool) -> Result<Plan, Failure> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
         if options.anonymous {
             return Ok(Plan::Anonymous);
         }
+        let environment = environment()?;
+        let variable = |name: &str| environment.get(name).filter(|v| !v.is_empty()).cloned();
         let workload = match (&options.token_file, &options.token_command) {
             (Some(file), _) => Some(Workload::File(file.clone())),
             (_, Some(command)) => Some(Workload::Command(command.clone())),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hushgate_gateway::connect::{ConnectorParts, Source, SourceHost};
 use hushgate_gateway::egress::{Egress, EgressConfig};
 use hushgate_gateway::ports::{SecretStore, SystemClock};
-use hushgate_host::config::{Config, Environment, SecretsAt, process_environment};
+use hushgate_host::config::{Config, ConfigError, Environment, SecretsAt, process_environment};
 use hushgate_host::connection::{RECORD, Record};
 use hushgate_host::store::vault::is_connection_id;
 use hushgate_host::store::{AdminStore, FileStore, entry};
@@ -36,7 +36,7 @@ impl Place {
     /// # Errors
     /// When the configuration is wrong, or the store can't be opened or written.
     pub fn open() -> Result<Self, Failure> {
-        let environment = process_environment();
+        let environment = environment()?;
         let config = config(&environment)?;
         let (store, name): (Arc<dyn AdminStore>, String) = match &config.secrets {
             SecretsAt::Environment => return Err(no_store()),
@@ -148,16 +148,26 @@ impl Place {
     }
 }
 
+/// The variables of this process.
+///
+/// # Errors
+/// Every variable that can't be read, as the functions tell it.
+pub fn environment() -> Result<Environment, Failure> {
+    process_environment().map_err(|problems| wrong(&problems))
+}
+
 /// The checked configuration of these variables.
 ///
 /// # Errors
 /// Every problem, as the functions tell it.
 pub fn config(environment: &Environment) -> Result<Config, Failure> {
-    Config::read(environment).map_err(|problems| {
-        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        Failure::new(Code::ConfigurationInvalid, lines.join("\n"))
-            .next("`hushgate config` lists every variable and what it may be")
-    })
+    Config::read(environment).map_err(|problems| wrong(&problems))
+}
+
+fn wrong(problems: &[ConfigError]) -> Failure {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Failure::new(Code::ConfigurationInvalid, lines.join("\n"))
+        .next("`hushgate config` lists every variable and what it may be")
 }
 
 /// Refuses what is no id of a connection.
