@@ -9,12 +9,13 @@ use serde_json::Value;
 use crate::packages::{machine, package, packages, unpacked};
 
 /// The files of an image that are no programs.
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 6] = [
     "etc/group",
     "etc/nsswitch.conf",
     "etc/passwd",
     "etc/ssl/certs/ca-certificates.crt",
     "usr/share/doc/libc6/copyright",
+    "usr/share/doc/libgcc-s1/copyright",
 ];
 
 /// The names of all files under `folder`, relative to it, with their permission bits; a link's are 0.

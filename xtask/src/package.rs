@@ -7,6 +7,7 @@ mod elf;
 mod environment;
 mod image;
 mod places;
+mod system;
 mod tar;
 mod target;
 mod zip;

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::compress::sha256;
 use super::elf::Program;
-use super::image::Base;
+use super::image::{Base, Library};
+use super::system::escaped;
 use super::target::Cloud;
 use crate::chore::{cargo, root};
 
@@ -49,8 +50,18 @@ enum Kind {
 }
 
 impl Package {
+    /// Its package URL when it is on crates.io; what no registry has must not look as if one had it.
     fn reference(&self) -> String {
-        format!("pkg:cargo/{}@{}", self.name, self.version)
+        let version = escaped(&self.version);
+        if self.published() {
+            format!("pkg:cargo/{}@{version}", self.name)
+        } else {
+            format!("{}:{}@{version}", self.source, self.name)
+        }
+    }
+
+    fn published(&self) -> bool {
+        self.source == "crates.io"
     }
 }
 
@@ -206,8 +217,13 @@ impl Facts {
             "version": package.version,
             "scope": if package.kind == Kind::Build { "excluded" } else { "required" },
         });
-        if package.source == "crates.io" {
+        if package.published() {
             component["purl"] = json!(package.reference());
+        } else {
+            component["group"] = json!("hushgate");
+            component["description"] = json!(
+                "from Hushgate's repository; crates.io has nothing by this name, or another crate"
+            );
         }
         if let Some(licence) = self.licences.get(&key) {
             component["licenses"] = json!([{"expression": licence.replace("  ", " ")}]);
@@ -220,20 +236,11 @@ impl Facts {
 
     /// What an image has beside the function: parts of the C library, and roots.
     fn beside(&self, base: &Base) -> Vec<Value> {
-        let glibc = base.glibc().unwrap_or_default();
+        let glibc = base.glibc();
         let mut found: Vec<_> = base
             .libraries
             .iter()
-            .map(|(path, bytes)| {
-                json!({
-                    "type": "library",
-                    "bom-ref": path,
-                    "name": path,
-                    "version": glibc,
-                    "description": "a part of the GNU C library or of GCC's runtime, as the build machine has it",
-                    "hashes": [{"alg": "SHA-256", "content": sha256(bytes)}],
-                })
-            })
+            .map(|(path, library)| beside(path, library, glibc.as_deref()))
             .collect();
         let roots = self
             .checksums
@@ -251,6 +258,27 @@ impl Facts {
         }
         found
     }
+}
+
+/// One library of the build machine.
+fn beside(path: &str, library: &Library, glibc: Option<&str>) -> Value {
+    let gcc = path.starts_with("lib/libgcc_s.");
+    let mut component = json!({
+        "type": "library",
+        "bom-ref": path,
+        "name": path,
+        "description": if gcc { "GCC's runtime, as the build machine has it" } else { "a part of the GNU C library, as the build machine has it" },
+        "licenses": [{"expression": if gcc { "GPL-3.0-or-later WITH GCC-exception-3.1" } else { "LGPL-2.1-or-later" }}],
+        "hashes": [{"alg": "SHA-256", "content": sha256(&library.bytes)}],
+    });
+    if let Some(package) = &library.package {
+        component["name"] = json!(package.name);
+        component["version"] = json!(package.version);
+        component["purl"] = json!(package.purl());
+    } else if let Some(version) = glibc.filter(|_| !gcc) {
+        component["version"] = json!(version);
+    }
+    component
 }
 
 /// Name and version to checksum, of every crate in a lock file.
@@ -314,6 +342,38 @@ mod tests {
             .expect_err("no list")
             .to_string();
         assert!(error.contains("cargo-auditable"), "{error}");
+    }
+
+    #[test]
+    fn a_crate_of_the_repository_does_not_read_like_one_of_the_registry() {
+        let list = r#"{"packages":[
+            {"name":"crc-fast","version":"1.999.0","source":"local"},
+            {"name":"zstd-sys","version":"2.1.2+zstd.1.5.7","source":"crates.io"},
+            {"name":"hushgate-functions","version":"0.1.0","source":"local","root":true,"dependencies":[0,1]}]}"#;
+        let bill = Bill::of(&program(list)).expect("a list");
+        let document = bill.cyclonedx("hushgate-zoom", b"x", &Facts::default(), None);
+        let parts = document["components"].as_array().expect("components");
+        assert_eq!(parts[0]["bom-ref"], "local:crc-fast@1.999.0");
+        assert_eq!(parts[0]["group"], "hushgate");
+        assert_eq!(parts[0].get("purl"), None);
+        let escaped = "pkg:cargo/zstd-sys@2.1.2%2Bzstd.1.5.7";
+        assert_eq!(parts[1]["purl"], escaped);
+        let needs = &document["dependencies"][2]["dependsOn"];
+        assert_eq!(*needs, json!(["local:crc-fast@1.999.0", escaped]));
+    }
+
+    #[test]
+    fn a_library_without_a_package_has_no_other_librarys_version() {
+        let library = Library {
+            bytes: b"x".to_vec(),
+            package: None,
+        };
+        let libc = beside("lib/libc.so.6", &library, Some("2.36-9+deb12u14"));
+        assert_eq!(libc["version"], "2.36-9+deb12u14");
+        let gcc = beside("lib/libgcc_s.so.1", &library, Some("2.36-9+deb12u14"));
+        assert_eq!(gcc.get("version"), None);
+        let licence = &gcc["licenses"][0]["expression"];
+        assert_eq!(licence, "GPL-3.0-or-later WITH GCC-exception-3.1");
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! Layout: OCI Image Format Specification 1.1 (layout, index, manifest, configuration, layers). The
 //! archive holds Docker's older `manifest.json` too, so that every `docker load` takes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::Context;
 use base64::Engine as _;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::compress::{Effort, gzip, sha256};
 use super::elf::Program;
+use super::system::Package;
 use super::tar::{Archive, Node};
 use super::target::{Arch, Toolchain};
 
@@ -28,8 +30,16 @@ const CREATED: &str = "1980-01-01T00:00:00Z";
 /// The files under an image's root and what they hold.
 pub(crate) struct Base {
     /// Libraries by the path that the loader looks for.
-    pub(crate) libraries: BTreeMap<String, Vec<u8>>,
-    copyright: Option<Vec<u8>>,
+    pub(crate) libraries: BTreeMap<String, Library>,
+    /// Their licences by the paths that Debian keeps them at.
+    copyright: BTreeMap<String, Vec<u8>>,
+}
+
+/// A library of the build machine.
+pub(crate) struct Library {
+    pub(crate) bytes: Vec<u8>,
+    /// The system's package that it comes from, where the system knows.
+    pub(crate) package: Option<Package>,
 }
 
 impl Base {
@@ -49,25 +59,28 @@ impl Base {
             let file = toolchain.library(&name)?;
             let bytes = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
             wanted.extend(Program::read(&bytes)?.libraries);
-            libraries.insert(path, bytes);
+            let package = Package::of(&file);
+            libraries.insert(path, Library { bytes, package });
         }
-        // Debian keeps the licence of the C library with it.
-        let copyright = std::fs::read("/usr/share/doc/libc6/copyright").ok();
+        let packages = libraries.values().filter_map(|l| l.package.as_ref());
+        let licences = packages.map(Package::copyright).filter_map(|path| {
+            let text = std::fs::read(Path::new("/").join(&path)).ok()?;
+            Some((path, text))
+        });
+        let copyright = licences.collect();
         Ok(Self {
             libraries,
             copyright,
         })
     }
 
-    /// The version that the C library states.
+    /// The version that the C library states, as far as the system's builders say what they patched.
     pub(crate) fn glibc(&self) -> Option<String> {
         const MARK: &[u8] = b"GNU C Library (";
-        let libc = self.libraries.get("lib/libc.so.6")?;
+        let libc = &self.libraries.get("lib/libc.so.6")?.bytes;
         let at = libc.windows(MARK.len()).position(|w| w == MARK)?;
         let line = libc.get(at..)?.split(|byte| *byte == b'\n').next()?;
-        let line = String::from_utf8_lossy(line);
-        let version = line.split("version ").nth(1)?;
-        Some(version.trim_end_matches('.').to_owned())
+        stated(&String::from_utf8_lossy(line))
     }
 
     fn layer(&self) -> anyhow::Result<Vec<u8>> {
@@ -85,19 +98,36 @@ impl Base {
         for (path, bytes) in texts {
             layer.add(path, &Node::File(bytes, 0o644))?;
         }
-        for (path, bytes) in &self.libraries {
-            layer.add(path, &Node::File(bytes, 0o755))?;
+        for (path, library) in &self.libraries {
+            layer.add(path, &Node::File(&library.bytes, 0o755))?;
         }
         // The loader's fixed path on x86-64, and where a loader of other distributions looks.
         layer.add("lib64", &Node::Link("lib"))?;
-        if let Some(text) = &self.copyright {
-            for folder in ["usr", "usr/share", "usr/share/doc", "usr/share/doc/libc6"] {
+        let mut folders = BTreeSet::new();
+        for (path, text) in &self.copyright {
+            let above = Path::new(path).ancestors().skip(1);
+            let mut missing: Vec<_> = above.filter_map(Path::to_str).collect();
+            missing.retain(|folder| !folder.is_empty() && folders.insert(*folder));
+            for folder in missing.iter().rev() {
                 layer.add(folder, &Node::Folder)?;
             }
-            layer.add("usr/share/doc/libc6/copyright", &Node::File(text, 0o644))?;
+            layer.add(path, &Node::File(text, 0o644))?;
         }
         Ok(layer.finish())
     }
+}
+
+/// The version in the C library's first line about itself.
+fn stated(line: &str) -> Option<String> {
+    // Debian's: `GNU C Library (Debian GLIBC 2.36-9+deb12u14) stable release version 2.36.`
+    let (_, builder) = line.split_once('(')?;
+    let (builder, release) = builder.split_once(')')?;
+    let own = builder.rsplit(' ').next()?;
+    if own.starts_with(|first: char| first.is_ascii_digit()) {
+        return Some(own.to_owned());
+    }
+    let (_, version) = release.split_once("version ")?;
+    Some(version.trim_end_matches('.').to_owned())
 }
 
 fn file_name(path: &str) -> String {
@@ -250,4 +280,41 @@ fn blob_of(descriptor: &Value) -> String {
 
 fn text(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_c_librarys_version_says_what_its_builders_patched() {
+        let debian = "GNU C Library (Debian GLIBC 2.36-9+deb12u14) stable release version 2.36.";
+        assert_eq!(stated(debian).as_deref(), Some("2.36-9+deb12u14"));
+        let plain = "GNU C Library (GNU libc) stable release version 2.38.";
+        assert_eq!(stated(plain).as_deref(), Some("2.38"));
+        assert_eq!(stated("GNU C Library"), None);
+    }
+
+    #[test]
+    fn every_librarys_licence_lies_in_the_image() {
+        let program = std::fs::read("/proc/self/exe").expect("its bytes");
+        let program = Program::read(&program).expect("a program");
+        let toolchain = Toolchain::find(Arch::host()).expect("a toolchain");
+        let base = Base::of(&program, &toolchain).expect("libraries");
+        let Some(libc) = base.libraries["lib/libc.so.6"].package.as_ref() else {
+            return crate::chore::say("skipped: the system does not say what package libc is of");
+        };
+        assert_eq!(base.glibc().as_ref(), Some(&libc.version));
+        let layer = base.layer().expect("a layer");
+        for library in base.libraries.values() {
+            let package = library.package.as_ref().expect("a package");
+            let path = package.copyright();
+            let header = [path.as_bytes(), b"\0"].concat();
+            let times = layer.windows(header.len()).filter(|w| *w == header).count();
+            assert_eq!(times, 1, "{path}");
+        }
+        let folder = b"usr/share/doc/\0";
+        let times = layer.windows(folder.len()).filter(|w| w == folder).count();
+        assert_eq!(times, 1, "a folder is added once");
+    }
 }
