@@ -66,6 +66,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             options.arch.name()
         );
     }
+    if let Some(warning) = options.cloud.warning(options.arch) {
+        say(warning);
+    }
     make(&sources, options)?;
     Ok(())
 }
@@ -100,7 +103,7 @@ fn make(sources: &[String], options: &Options) -> anyhow::Result<PathBuf> {
     let out = root().join(&options.out);
     std::fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
     let built = build::functions(sources, options.cloud, options.profile, &toolchain)?;
-    let facts = Facts::read(options.arch.triple())?;
+    let facts = Facts::read(&toolchain)?;
     let mut rows = vec![["package", "function", "packed", "crates", "sha-256"].map(str::to_owned)];
     for source in sources {
         let packing = Packing {

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use super::compress::sha256;
 use super::elf::Program;
 use super::image::{Base, Library};
-use super::system::escaped;
-use super::target::Cloud;
+use super::system::{self, escaped};
+use super::target::{Cloud, Toolchain};
 use crate::chore::{cargo, root};
 
 /// The crates of one program.
@@ -145,6 +145,7 @@ impl Bill {
             "specVersion": "1.5",
             "version": 1,
             "metadata": {
+                "tools": {"components": facts.builders},
                 "component": {
                     "type": "application",
                     "bom-ref": name,
@@ -165,6 +166,8 @@ impl Bill {
 pub(crate) struct Facts {
     licences: BTreeMap<(String, String), String>,
     checksums: BTreeMap<(String, String), String>,
+    /// What built it: of another compiler or on another system the bytes are others.
+    builders: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -180,12 +183,12 @@ struct Licensed {
 }
 
 impl Facts {
-    /// Asks cargo, and reads `Cargo.lock`.
-    pub(crate) fn read(triple: &str) -> anyhow::Result<Self> {
+    /// Asks cargo and the compilers, and reads `Cargo.lock`.
+    pub(crate) fn read(toolchain: &Toolchain) -> anyhow::Result<Self> {
         let output = cargo()
             // It covers all crates here, also clients of another cloud that were not downloaded yet.
             .args(["metadata", "--format-version", "1", "--locked"])
-            .args(["--filter-platform", triple])
+            .args(["--filter-platform", toolchain.arch.triple()])
             .output()
             .context("can't start cargo metadata")?;
         if !output.status.success() {
@@ -205,6 +208,7 @@ impl Facts {
         Ok(Self {
             licences,
             checksums: checksums(&lock),
+            builders: builders(toolchain),
         })
     }
 
@@ -260,6 +264,16 @@ impl Facts {
     }
 }
 
+/// The compilers, in their own words, and the system.
+fn builders(toolchain: &Toolchain) -> Vec<Value> {
+    let (system, version) = system::release();
+    vec![
+        json!({"type": "application", "name": "rustc", "version": toolchain.name}),
+        json!({"type": "application", "name": "cc", "version": toolchain.c_compiler()}),
+        json!({"type": "operating-system", "name": system, "version": version}),
+    ]
+}
+
 /// One library of the build machine.
 fn beside(path: &str, library: &Library, glibc: Option<&str>) -> Value {
     let gcc = path.starts_with("lib/libgcc_s.");
@@ -306,6 +320,7 @@ mod tests {
     use flate2::write::ZlibEncoder;
 
     use super::*;
+    use crate::package::target::Arch;
 
     fn program(list: &str) -> Program {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
@@ -360,6 +375,25 @@ mod tests {
         assert_eq!(parts[1]["purl"], escaped);
         let needs = &document["dependencies"][2]["dependsOn"];
         assert_eq!(*needs, json!(["local:crc-fast@1.999.0", escaped]));
+    }
+
+    #[test]
+    fn the_bill_names_the_compilers_and_the_system() {
+        let toolchain = Toolchain::find(Arch::host()).expect("a toolchain");
+        let facts = Facts::read(&toolchain).expect("facts");
+        let bill = Bill::of(&program(LIST)).expect("a list");
+        let document = bill.cyclonedx("hushgate-zoom", b"x", &facts, None);
+        let tools = document["metadata"]["tools"]["components"].as_array();
+        let tools = tools.expect("tools");
+        for (tool, name) in tools.iter().zip(["rustc", "cc"]) {
+            assert_eq!(tool["name"], name);
+            let version = tool["version"].as_str().expect("a version");
+            assert!(version.contains('.'), "{name}: {version}");
+        }
+        let rustc = tools[0]["version"].as_str().expect("a version");
+        assert!(rustc.starts_with("rustc 1."), "{rustc}");
+        assert_eq!(tools[2]["type"], "operating-system");
+        assert!(tools[2]["version"] != "", "{tools:?}");
     }
 
     #[test]

@@ -33,10 +33,6 @@ impl Package {
 
     fn read(known: &str, release: &str) -> Option<Self> {
         let mut fields = known.lines().map(str::to_owned);
-        let setting = |name: &str| {
-            let value = release.lines().find_map(|line| line.strip_prefix(name))?;
-            Some(value.trim_matches('"').to_owned())
-        };
         Some(Self {
             name: fields.next()?,
             version: fields.next()?,
@@ -44,7 +40,10 @@ impl Package {
             source: fields.next()?,
             source_version: fields.next()?,
             // A system that is still being made has no number.
-            system: (setting("ID=")?, setting("VERSION_ID=").unwrap_or_default()),
+            system: (
+                setting(release, "ID=")?,
+                setting(release, "VERSION_ID=").unwrap_or_default(),
+            ),
         })
     }
 
@@ -72,6 +71,23 @@ impl Package {
     pub(crate) fn copyright(&self) -> String {
         format!("usr/share/doc/{}/copyright", self.name)
     }
+}
+
+/// The name and the version of this system: `debian`, `12.11`.
+pub(crate) fn release() -> (String, String) {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = setting(&release, "ID=").unwrap_or_else(|| "Linux".to_owned());
+    let exact = std::fs::read_to_string("/etc/debian_version").ok();
+    // Only Debian itself gives its point release there.
+    let exact = exact.filter(|_| name == "debian");
+    let version = exact.or_else(|| setting(&release, "VERSION_ID="));
+    (name, version.unwrap_or_default().trim().to_owned())
+}
+
+/// A setting of `os-release`.
+fn setting(release: &str, name: &str) -> Option<String> {
+    let value = release.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.trim_matches('"').to_owned())
 }
 
 /// A part of a package URL, with what the specification wants escaped.

@@ -53,6 +53,16 @@ impl Cloud {
         }
     }
 
+    /// What its service does not run, of what can be built for it.
+    ///
+    /// Source: Google, Cloud Run's "Container runtime contract".
+    pub(crate) fn warning(self, arch: Arch) -> Option<&'static str> {
+        (self == Self::Gcp && arch == Arch::Arm).then_some(
+            "note: Cloud Run runs programs for x86_64 alone; an image for arm64 is for Google's other hosts, such as \
+             arm64 nodes of GKE",
+        )
+    }
+
     /// The newest glibc a program may need; an image brings its own.
     pub(crate) fn newest_glibc(self) -> Option<(u32, u32)> {
         // Amazon Linux 2023, the system of provided.al2023, has 2.34.
@@ -169,6 +179,8 @@ pub(crate) struct Toolchain {
     pub(crate) sysroot: PathBuf,
     /// Of which commit it is; of which version, when it does not say.
     pub(crate) commit: String,
+    /// Its name and version, as it says them.
+    pub(crate) name: String,
     /// The C compiler, which also links.
     pub(crate) cc: &'static str,
     /// Where cargo puts what it builds.
@@ -222,6 +234,7 @@ impl Toolchain {
             own,
             sysroot,
             commit,
+            name: about.lines().next().unwrap_or_default().to_owned(),
             cc,
             target,
         })
@@ -230,6 +243,14 @@ impl Toolchain {
     /// The Rust compiler.
     pub(crate) fn compiler(&self) -> &Path {
         self.rustc.as_deref().unwrap_or(&self.own)
+    }
+
+    /// What the C compiler says of itself.
+    pub(crate) fn c_compiler(&self) -> String {
+        let output = Command::new(self.cc).arg("--version").output();
+        let said = output.map(|output| output.stdout).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        said.lines().next().unwrap_or_default().to_owned()
     }
 
     /// Where the C compiler has this library.
@@ -296,6 +317,22 @@ fn has_standard_library(rustc: &Path, arch: Arch) -> anyhow::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warns_of_what_cloud_run_does_not_run() {
+        let warning = Cloud::Gcp.warning(Arch::Arm).expect("a warning");
+        assert!(
+            warning.contains("Cloud Run") && warning.contains("x86_64"),
+            "{warning}"
+        );
+        for (cloud, arch) in [
+            (Cloud::Gcp, Arch::X86),
+            (Cloud::Aws, Arch::Arm),
+            (Cloud::None, Arch::Arm),
+        ] {
+            assert_eq!(cloud.warning(arch), None);
+        }
+    }
 
     #[test]
     fn a_compiler_without_a_commit_is_named_by_its_version() {
