@@ -1,8 +1,11 @@
 //! Servers that answer what no function would.
 
-use super::servers::{answering, raw, recording};
-use super::{Pairs, call, kept};
-use crate::support::function::free_port;
+use std::time::Duration;
+
+use super::servers::{answering, early, raw, recording};
+use super::{Pairs, call, kept, token_file};
+use crate::support::World;
+use crate::support::function::{free_port, scratch};
 use crate::tls::TlsSource;
 
 #[tokio::test]
@@ -143,6 +146,45 @@ async fn servers_that_break_the_protocol_end_in_a_clear_failure() {
         ran.code == Some(1) && ran.error.contains("connection-refused"),
         "{ran:?}"
     );
+}
+
+/// A file with a body that fits into no buffer on the way.
+fn large_body() -> String {
+    let file = scratch("call-large").join("body.json");
+    std::fs::write(&file, vec![b' '; 60_000_000]).expect("a file");
+    file.display().to_string()
+}
+
+#[tokio::test]
+async fn an_answer_before_the_body_is_the_answer_and_does_not_hold_up_the_next_call() {
+    let server = early(
+        "HTTP/1.1 413 Content Too Large\r\nx-hushgate-request-id: r\r\nx-hushgate-error: request-too-large\r\ncontent-length: 2\r\n\r\n{}",
+    )
+    .await;
+    let body = large_body();
+    let many = [
+        "--repeat",
+        "3",
+        "--timeout",
+        "10",
+        "--anonymous",
+        "--body",
+        &body,
+    ];
+    let arguments = [&[server.as_str(), "/x"], &many[..]].concat();
+    let ran = call(&arguments, &[], "");
+    let ran = tokio::time::timeout(Duration::from_mins(1), ran).await;
+    let ran = ran.expect("it ends");
+    assert!(ran.out.contains("3  413 request-too-large"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn each_body_that_is_too_large_for_a_function_is_told_so() {
+    let world = World::start().await;
+    let (url, file, body) = (world.function.url(), token_file(&world), large_body());
+    let many = ["--repeat", "30", "--token-file", &file, "--body", &body];
+    let ran = call(&[&[url.as_str(), "/v2/users"], &many[..]].concat(), &[], "").await;
+    assert!(ran.out.contains("30  413 request-too-large"), "{ran:?}");
 }
 
 #[tokio::test]

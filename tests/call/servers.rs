@@ -99,6 +99,23 @@ pub(super) async fn raw(answer: &str) -> String {
     url
 }
 
+/// A server that answers as soon as it has the head of a request, reads nothing more, and holds each
+/// connection open.
+pub(super) async fn early(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+                tokio::time::sleep(Duration::from_mins(1)).await;
+            });
+        }
+    });
+    url
+}
+
 /// Google's metadata server, which gives `token` for the audience of the tests.
 pub(super) async fn metadata_server(token: &str) -> LoopbackServer {
     let token = token.to_owned();

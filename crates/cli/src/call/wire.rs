@@ -3,29 +3,35 @@
 //! The request target goes out byte for byte. No proxy is used and no redirect followed, so that a
 //! token reaches the named host only.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hushgate_gateway::egress::{TlsFloor, tls_config};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout_at;
+use tokio::net::lookup_host;
+use tokio::task::JoinSet;
+use tokio::time::{timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::code::Code;
 use super::fault;
+use super::outgoing::Outgoing;
+use super::patient::Patient;
+use super::reach::first_of;
 use super::target::Target;
 use crate::connection::failure::Failure;
 
 /// How long name, connection and TLS may take together.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a connection may take to come free after a call; one that takes longer is left for a new one.
+const TURN: Duration = Duration::from_millis(50);
 
 /// What one call may cost.
 #[derive(Debug, Clone, Copy)]
@@ -119,35 +125,27 @@ impl Wire {
         }
     }
 
-    async fn open(&self, timing: &mut Timing) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    async fn open(&self, timing: &mut Timing) -> Result<Open, Failure> {
         let start = Instant::now();
-        let addresses: Vec<SocketAddr> = lookup_host((&*self.host, self.port))
+        let addresses: Vec<_> = lookup_host((&*self.host, self.port))
             .await
             .map_err(|_| fault::name_not_found(&self.host))?
             .filter(|address| !self.loopback_only || address.ip().is_loopback())
             .collect();
         timing.name = Some(start.elapsed());
         let start = Instant::now();
-        let mut last = fault::name_not_found(&self.host);
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    timing.connect = Some(start.elapsed());
-                    // Small requests go out at once.
-                    let _ = stream.set_nodelay(true);
-                    return self.speak(stream, timing).await;
-                }
-                Err(error) => last = fault::not_connected(address, &error),
-            }
-        }
-        Err(last)
+        let reached = first_of(addresses).await;
+        let stream = reached.map_err(|tried| match tried {
+            Some((address, error)) => fault::not_connected(address, &error),
+            None => fault::name_not_found(&self.host),
+        })?;
+        timing.connect = Some(start.elapsed());
+        // Small requests go out at once.
+        let _ = stream.set_nodelay(true);
+        self.speak(Patient::new(stream), timing).await
     }
 
-    async fn speak(
-        &self,
-        stream: TcpStream,
-        timing: &mut Timing,
-    ) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    async fn speak(&self, stream: Patient, timing: &mut Timing) -> Result<Open, Failure> {
         let Some(tls) = &self.tls else {
             return shake_hands(stream).await;
         };
@@ -161,7 +159,7 @@ impl Wire {
     }
 }
 
-async fn shake_hands<T>(stream: T) -> Result<SendRequest<Full<Bytes>>, Failure>
+async fn shake_hands<T>(stream: T) -> Result<Open, Failure>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -169,14 +167,32 @@ where
         .await
         .map_err(|error| fault::broken(&error))?;
     // What goes wrong on the connection is told by the call that meets it.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(sender)
+    let mut task = JoinSet::new();
+    task.spawn(async move { drop(connection.await) });
+    Ok(Open {
+        sender,
+        _task: task,
+    })
+}
+
+/// A connection; it is cut off when this is dropped, whatever is still to be sent.
+struct Open {
+    sender: SendRequest<Outgoing>,
+    _task: JoinSet<()>,
+}
+
+impl Open {
+    /// The connection, if it can take a request now.
+    async fn free(mut self) -> Option<Self> {
+        let ready = timeout(TURN, self.sender.ready()).await;
+        ready.is_ok_and(|ready| ready.is_ok()).then_some(self)
+    }
 }
 
 /// One connection at a time to one host.
 pub(super) struct Line {
     wire: Wire,
-    open: Option<SendRequest<Full<Bytes>>>,
+    open: Option<Open>,
 }
 
 impl Line {
@@ -205,18 +221,23 @@ impl Line {
         let start = Instant::now();
         let deadline = tokio::time::Instant::now() + limits.time;
         let mut timing = Timing::default();
-        let mut sender = if let Some(open) = ready(self.open.take()).await {
+        let kept = match self.open.take() {
+            Some(open) => open.free().await,
+            None => None,
+        };
+        let mut open = if let Some(open) = kept {
             open
         } else {
             let connect = CONNECT.min(limits.time);
             let opening = self.wire.open(&mut timing);
-            let opened = tokio::time::timeout(connect, opening).await;
+            let opened = timeout(connect, opening).await;
             opened.map_err(|_| fault::connect_timeout(&self.wire.host, connect))??
         };
+        let outgoing = request.clone().map(Outgoing::of);
+        let written = outgoing.body().written();
         let exchange = async {
             let sent = Instant::now();
-            let outgoing = request.clone().map(Full::new);
-            let answered = sender.send_request(outgoing).await;
+            let answered = open.sender.send_request(outgoing).await;
             let (head, mut body) = answered.map_err(|e| fault::broken(&e))?.into_parts();
             timing.first_byte = sent.elapsed();
             let mut bytes = Vec::new();
@@ -236,7 +257,8 @@ impl Line {
             .await
             .map_err(|_| fault::answer_timeout(limits.time))??;
         timing.total = start.elapsed();
-        self.open = Some(sender);
+        // Who answers before the body has come mostly doesn't take the rest of it.
+        self.open = written.all().then_some(open);
         Ok(Answer {
             status: head.status,
             headers: head.headers,
@@ -244,13 +266,6 @@ impl Line {
             timing,
         })
     }
-}
-
-/// A connection that the other side still holds open.
-async fn ready(open: Option<SendRequest<Full<Bytes>>>) -> Option<SendRequest<Full<Bytes>>> {
-    let mut open = open?;
-    open.ready().await.ok()?;
-    Some(open)
 }
 
 fn repeatable(request: &Request<Bytes>) -> bool {
