@@ -12,6 +12,8 @@ use crate::support::function::{binary, scratch};
 mod answers;
 mod hostile;
 mod identities;
+mod many;
+mod meanings;
 mod output;
 mod page;
 mod servers;

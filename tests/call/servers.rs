@@ -116,6 +116,27 @@ pub(super) async fn early(answer: &'static str) -> String {
     url
 }
 
+/// A server that answers every second connection, and nothing on the others.
+pub(super) async fn every_second(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        let mut answers = false;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            answers = !answers;
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                if answers {
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                } else {
+                    tokio::time::sleep(Duration::from_mins(1)).await;
+                }
+            });
+        }
+    });
+    url
+}
+
 /// Google's metadata server, which gives `token` for the audience of the tests.
 pub(super) async fn metadata_server(token: &str) -> LoopbackServer {
     let token = token.to_owned();

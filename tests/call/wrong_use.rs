@@ -10,6 +10,7 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
     let (server, seen) = recording().await;
     let url = server.url();
     let u = url.as_str();
+    let with_query = format!("{url}/?x=1");
     let empty = kept("");
     let words = kept("Bearer opaque-secret");
     let missing = "/nonexistent/token";
@@ -132,6 +133,36 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
             "psoxy",
         ),
         (vec![u, "/x", "--timeout", "0", "--anonymous"], 2, "not in"),
+        (
+            vec![&with_query, "--health"],
+            2,
+            "the URL has a query: leave it out here",
+        ),
+        (
+            vec![&with_query, "--all", "zoom", "--anonymous"],
+            2,
+            "the URL has a query: leave it out here",
+        ),
+        (
+            vec![u, "--all", "zoom", "--raw", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "--all", "zoom", "-i", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "/x", "--repeat", "2", "--raw", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec![u, "/x", "--repeat", "2", "-i", "--anonymous"],
+            2,
+            "cannot be used with",
+        ),
         (
             vec![u, "--all", "no-such", "--anonymous"],
             2,

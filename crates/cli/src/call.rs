@@ -98,13 +98,13 @@ pub struct Options {
     identity: IdentityOptions,
 
     /// The body byte for byte
-    #[arg(long, conflicts_with = "json", help_heading = ANSWER)]
+    #[arg(long, conflicts_with_all = ["json", "all", "repeat"], help_heading = ANSWER)]
     raw: bool,
     /// One JSON object per call, for scripts
     #[arg(long, help_heading = ANSWER)]
     json: bool,
     /// All headers of the answer
-    #[arg(short, long, help_heading = ANSWER)]
+    #[arg(short, long, conflicts_with_all = ["all", "repeat"], help_heading = ANSWER)]
     include: bool,
 
     /// Call this many times and tell percentiles
@@ -153,6 +153,8 @@ async fn start(options: &Options) -> Result<ExitCode, Failure> {
     };
     let identity = Identity::of(&options.identity, &target, !options.health)?;
     if let Some(source) = &options.all {
+        // One word about an address that no call can be made at, instead of one for each call.
+        target.with("/")?;
         let mut line = Wire::to(&target, limits)?.line();
         return every::run(source, options.refused, &common, &identity, &mut line, form).await;
     }
@@ -223,22 +225,18 @@ async fn once(
             return Ok(ExitCode::from(1));
         }
     };
-    let mut verdict = Verdict::of(&answer, request.uri().path(), target, identity);
-    if health {
-        verdict = health::judge(&answer, verdict, identity);
-    }
-    let about_identity = [
-        "token-invalid",
-        "caller-not-allowed",
-        "identity-not-accepted",
-        "not-a-function",
-    ];
-    let facts = match &verdict.code {
-        Some(code) if about_identity.contains(&code.as_str()) => identity.facts().await,
-        _ => Vec::new(),
+    let path = request.uri().path();
+    let verdict = if health {
+        health::judge(&answer, path, target, identity)
+    } else {
+        Verdict::of(&answer, path, target, identity)
     };
+    let facts = identity.facts(verdict.code.as_deref());
     let readable = health && !form.json && !form.raw;
     let written = if readable {
+        if form.include {
+            print::note(&show::head(&call, &answer, true));
+        }
         health::show(&answer, &verdict);
         show::judged(&verdict, &facts);
         Ok(())

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use hushgate_gateway::refusal::Cause;
 use serde_json::Value;
 
 use super::clean;
@@ -25,6 +26,13 @@ use crate::examples::{Call, Folder, replace_placeholders};
 use crate::print;
 use crate::sources::BuiltIn;
 
+/// Refusals that do not depend on what is called.
+const NOT_KNOWN: &[Cause] = &[
+    Cause::TokenMissing,
+    Cause::TokenInvalid,
+    Cause::CallerNotAllowed,
+];
+
 struct Example {
     call: Call,
     /// What the source answers in the example.
@@ -37,6 +45,8 @@ enum Outcome {
     /// The rules admit it, and the account has no such thing.
     NotThere,
     Failed,
+    /// The function does not know this caller, with this code: no call will go better.
+    NotKnown(String),
     /// A pseudonym for it is not known yet.
     Later,
 }
@@ -93,9 +103,14 @@ pub(super) async fn run(
     while !waiting.is_empty() {
         let before = run.known.len();
         let mut later = Vec::new();
-        for example in waiting {
-            if matches!(run.call(example).await?, Outcome::Later) {
-                later.push(example);
+        for (at, example) in waiting.iter().enumerate() {
+            match run.call(example).await? {
+                Outcome::Later => later.push(*example),
+                Outcome::NotKnown(code) => {
+                    run.count.skipped += later.len() + waiting.len() - at - 1;
+                    return Ok(run.stop(&code));
+                }
+                _ => {}
             }
         }
         waiting = later;
@@ -132,11 +147,14 @@ impl Run<'_> {
         let Some((target, body)) = self.filled(call) else {
             return Ok(Outcome::Later);
         };
-        let shown = format!("{} {target}", call.method());
         let target = match self.common.target.with(&target) {
             Ok(target) => target,
-            Err(failure) => return Ok(self.failed(&shown, &failure)),
+            Err(failure) => {
+                let shown = format!("{} {target}", call.method());
+                return Ok(self.failed(&shown, &failure));
+            }
         };
+        let shown = format!("{} {target}", call.method());
         let content_type = body
             .is_some()
             .then(|| call.content_type.as_deref().unwrap_or("application/json"));
@@ -209,7 +227,7 @@ impl Run<'_> {
         call: &Call,
     ) {
         if self.form.json {
-            let fine = !matches!(outcome, Outcome::Failed);
+            let fine = matches!(outcome, Outcome::Fine | Outcome::NotThere);
             let verdict = Verdict {
                 fine,
                 ..verdict.clone()
@@ -226,7 +244,7 @@ impl Run<'_> {
                     code.as_deref().unwrap_or("admitted")
                 )
             }
-            (_, Some(code), None) => format!(
+            (Outcome::NotKnown(code), ..) | (_, Some(code), None) => format!(
                 "   {code}: {}\n{:19}next: {}",
                 verdict.message.as_deref().unwrap_or_default(),
                 "",
@@ -269,6 +287,15 @@ impl Run<'_> {
         }
     }
 
+    /// Ends before the other calls.
+    fn stop(&self, code: &str) -> ExitCode {
+        for fact in self.identity.facts(Some(code)) {
+            print::note(&format!("  {fact}"));
+        }
+        print::note("stopped: the function would refuse the other calls of this identity as well");
+        self.end()
+    }
+
     fn end(&self) -> ExitCode {
         let Count {
             fine,
@@ -284,12 +311,13 @@ impl Run<'_> {
 }
 
 fn judge(call: &Call, answer: &Answer, verdict: &Verdict) -> Outcome {
-    if let Some(expected) = &call.refused {
-        return if verdict.code.as_ref() == Some(expected) {
-            Outcome::Fine
-        } else {
-            Outcome::Failed
-        };
+    match (&call.refused, &verdict.code) {
+        (Some(expected), Some(code)) if code == expected => return Outcome::Fine,
+        (_, Some(code)) if NOT_KNOWN.iter().any(|cause| cause.code() == code) => {
+            return Outcome::NotKnown(code.clone());
+        }
+        (Some(_), _) => return Outcome::Failed,
+        (None, _) => {}
     }
     let missing = verdict.code.as_deref() == Some("source-error")
         && matches!(answer.status.as_u16(), 404 | 410);

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::clean;
 use super::code::Code;
 use super::identity::Identity;
+use super::target::Target;
 use super::verdict::Verdict;
 use super::wire::Answer;
 use crate::print;
@@ -22,10 +23,10 @@ const NAMES: &[(&str, &str)] = &[
     ("warningMessages", "warnings"),
 ];
 
-/// Judges the answer to a health check.
-pub(super) fn judge(answer: &Answer, verdict: Verdict, identity: &Identity) -> Verdict {
-    if verdict.code.is_some() {
-        return verdict;
+/// Judges the answer to a health check, which was asked for at `path`.
+pub(super) fn judge(answer: &Answer, path: &str, target: &Target, identity: &Identity) -> Verdict {
+    if let Some(refused) = Verdict::refusal(answer, path, target, identity) {
+        return refused;
     }
     let failed =
         |code: Code, message: &str| Verdict::failed(code.known().code, message, code.known().next);
@@ -34,7 +35,7 @@ pub(super) fn judge(answer: &Answer, verdict: Verdict, identity: &Identity) -> V
     };
     if members.contains_key("status") {
         if identity.is_anonymous() {
-            return verdict;
+            return Verdict::by_status(answer);
         }
         return failed(
             Code::IdentityNotAccepted,
@@ -47,7 +48,7 @@ pub(super) fn judge(answer: &Answer, verdict: Verdict, identity: &Identity) -> V
             "the function runs and knows this caller, but could not serve a call",
         );
     }
-    verdict
+    Verdict::by_status(answer)
 }
 
 /// Shows what the function told about itself.

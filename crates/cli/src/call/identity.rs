@@ -23,8 +23,16 @@ use crate::print;
 pub(super) const VARIABLE: &str = "HUSHGATE_CALL_TOKEN";
 /// Where Cloud Run looks for its own token when `Authorization` carries another one.
 const SERVERLESS: HeaderName = HeaderName::from_static("x-serverless-authorization");
-/// A token that ends sooner is replaced before it is sent.
+/// A token that ends sooner, in seconds, is replaced before it is sent; one that has ended is asked for
+/// again after as long.
 const MARGIN: u64 = 30;
+
+/// The codes with which a function refuses an identity.
+const ABOUT_IDENTITY: &[&str] = &[
+    "token-invalid",
+    "caller-not-allowed",
+    "identity-not-accepted",
+];
 
 /// Options that say as whom a function is called.
 #[derive(Debug, Default, Args)]
@@ -97,9 +105,34 @@ pub(super) struct Identity {
 
 #[derive(Default)]
 struct Kept {
-    workload: Option<Token>,
-    google: Option<Token>,
+    workload: Option<Held>,
+    google: Option<Held>,
     told: bool,
+}
+
+/// A token, and when a new one is asked for (seconds since 1970).
+struct Held {
+    token: Token,
+    until: u64,
+}
+
+impl Held {
+    fn new(token: Token) -> Self {
+        let expires = token.claims().and_then(|claims| claims.expires);
+        Self {
+            until: expires.map_or(u64::MAX, |expires| replaced(expires, now())),
+            token,
+        }
+    }
+}
+
+/// When a token that was had at `now` and ends at `expires` is replaced. What gives tokens that have
+/// ended is not asked for each call, and one with a short life is sent for half of it at least.
+fn replaced(expires: u64, now: u64) -> u64 {
+    match expires.saturating_sub(now) {
+        0 => now + MARGIN,
+        left => expires - MARGIN.min(left / 2),
+    }
 }
 
 /// The refusal of a token in an argument.
@@ -225,36 +258,38 @@ impl Identity {
     /// The workload token, a new one if the last one ends soon; says once that it is out of time.
     async fn workload(&self, from: &Workload) -> Result<HeaderValue, Failure> {
         let mut kept = self.kept.lock().await;
-        if ends_soon(kept.workload.as_ref()) {
-            kept.workload = None;
-        }
-        let token = match kept.workload.take() {
-            Some(token) => token,
-            None => from.token().await?,
+        let held = match kept.workload.take().filter(|held| now() < held.until) {
+            Some(held) => held,
+            None => Held::new(from.token().await?),
         };
-        let late = token.claims().and_then(|claims| claims.out_of_time(now()));
+        let late = held
+            .token
+            .claims()
+            .and_then(|claims| claims.out_of_time(now()));
         if let Some(late) = late.filter(|_| !kept.told) {
             kept.told = true;
             print::note(&format!("note: {late}"));
         }
-        kept.workload.insert(token).header()
+        kept.workload.insert(held).token.header()
     }
 
     async fn google(&self, from: &Google, audience: &str) -> Result<HeaderValue, Failure> {
         let mut kept = self.kept.lock().await;
-        if ends_soon(kept.google.as_ref()) {
-            kept.google = None;
-        }
-        let token = match kept.google.take() {
-            Some(token) => token,
-            None => from.token(audience).await?,
+        let held = match kept.google.take().filter(|held| now() < held.until) {
+            Some(held) => held,
+            None => Held::new(from.token(audience).await?),
         };
-        kept.google.insert(token).header()
+        kept.google.insert(held).token.header()
     }
 
-    /// What the token that was sent says of itself, for a caller whom the function refused.
-    pub(super) async fn facts(&self) -> Vec<String> {
+    /// What was sent as an identity, for a call that was refused with `code`: how it was signed, and, where
+    /// it was the function that refused it, what the token says of itself. Empty for other codes.
+    pub(super) fn facts(&self, code: Option<&str>) -> Vec<String> {
+        let by_platform = code == Some(Code::NotAFunction.known().code);
         let mut facts = Vec::new();
+        if !by_platform && !code.is_some_and(|code| ABOUT_IDENTITY.contains(&code)) {
+            return facts;
+        }
         if let Plan::Aws(key, scope, _) = &self.plan {
             facts.push(format!(
                 "signed with access key {} for {} in {}",
@@ -263,11 +298,15 @@ impl Identity {
                 scope.region
             ));
         }
-        let kept = self.kept.lock().await;
-        let Some(token) = kept.workload.as_ref().or(kept.google.as_ref()) else {
+        // Whoever holds it is asking for a token: none was sent then, or one that is over.
+        let Ok(kept) = self.kept.try_lock() else {
             return facts;
         };
-        let Some(claims) = token.claims() else {
+        let held = kept.workload.as_ref().or(kept.google.as_ref());
+        let Some(held) = held.filter(|_| !by_platform) else {
+            return facts;
+        };
+        let Some(claims) = held.token.claims() else {
             facts
                 .push("the token is no JSON Web Token (three parts with a dot between)".to_owned());
             return facts;
@@ -276,16 +315,6 @@ impl Identity {
         facts.extend(claims.lines());
         facts
     }
-}
-
-fn ends_soon(token: Option<&Token>) -> bool {
-    let ends = |token: &Token| {
-        token
-            .claims()
-            .and_then(|c| c.expires)
-            .is_some_and(|e| e < now() + MARGIN)
-    };
-    token.is_none_or(ends)
 }
 
 impl Workload {
@@ -333,4 +362,24 @@ fn from_file(path: &Path) -> Result<Token, Failure> {
 
 fn unusable(error: KeyUnusable) -> Failure {
     Failure::new(Code::AwsKeyUnreadable, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_replaced_before_it_ends_and_not_for_every_call() {
+        for (expires, until) in [
+            (4600, 4570),
+            (1060, 1030),
+            (1020, 1010),
+            (1001, 1001),
+            (1000, 1030),
+            (5, 1030),
+            (u64::MAX, u64::MAX - 30),
+        ] {
+            assert_eq!(replaced(expires, 1000), until, "{expires}");
+        }
+    }
 }

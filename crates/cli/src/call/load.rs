@@ -35,10 +35,10 @@ pub(super) struct Load {
 
 /// One call's outcome.
 struct Sample {
+    /// To the last byte of the answer, or to the end of the patience for one.
     time: Option<Duration>,
     kind: String,
-    fine: bool,
-    by_rules: bool,
+    verdict: Verdict,
     line: Option<String>,
 }
 
@@ -49,15 +49,20 @@ struct Tally {
     calls: usize,
     fine: usize,
     by_rules: usize,
+    /// The first call that failed of each code.
+    failures: BTreeMap<String, Verdict>,
 }
 
 impl Tally {
     fn add(&mut self, sample: Sample) {
         self.calls += 1;
-        self.fine += usize::from(sample.fine);
-        self.by_rules += usize::from(sample.by_rules);
+        self.fine += usize::from(sample.verdict.fine);
+        self.by_rules += usize::from(sample.verdict.by_rules);
         self.times.extend(sample.time);
         *self.kinds.entry(sample.kind).or_default() += 1;
+        if let Some(code) = sample.verdict.code.clone() {
+            self.failures.entry(code).or_insert(sample.verdict);
+        }
     }
 }
 
@@ -77,7 +82,8 @@ pub(super) async fn run(
     let left = Arc::new(AtomicU32::new(times));
     let (sender, mut samples) = mpsc::channel(1024);
     let start = Instant::now();
-    for _ in 0..u32::from(at_once).min(times) {
+    let at_once = u32::from(at_once).min(times);
+    for _ in 0..at_once {
         tokio::spawn(work(
             Arc::clone(&load),
             Arc::clone(&left),
@@ -119,6 +125,9 @@ pub(super) async fn run(
     } else {
         print::line(&summary);
     }
+    for (code, verdict) in &tally.failures {
+        show::judged(verdict, &load.identity.facts(Some(code)));
+    }
     let failed = tally.calls - tally.fine;
     Ok(match failed {
         _ if stopped => ExitCode::from(INTERRUPTED),
@@ -149,6 +158,7 @@ async fn work(
             return;
         }
         let path = load.request.uri().path();
+        let start = Instant::now();
         let (answer, verdict) = match line.send(&request).await {
             Ok(answer) => {
                 let verdict = Verdict::of(&answer, path, &load.target, &load.identity);
@@ -156,18 +166,25 @@ async fn work(
             }
             Err(failure) => (None, Verdict::unanswered(&failure)),
         };
+        let patience = verdict.code.as_deref().is_some_and(|code| {
+            [Code::AnswerTimeout, Code::ConnectTimeout]
+                .map(|c| c.known().code)
+                .contains(&code)
+        });
         let status = answer
             .as_ref()
             .map(|answer| answer.status.as_u16().to_string());
         let words: Vec<_> = status.into_iter().chain(verdict.code.clone()).collect();
         let sample = Sample {
-            time: answer.as_ref().map(|answer| answer.timing.total),
+            time: match &answer {
+                Some(answer) => Some(answer.timing.total),
+                None => patience.then(|| start.elapsed()),
+            },
             kind: words.join(" "),
-            fine: verdict.fine,
-            by_rules: verdict.by_rules,
             line: form
                 .json
                 .then(|| show::object(&call, answer.as_ref(), &verdict, false)),
+            verdict,
         };
         if samples.send(Ok(sample)).await.is_err() {
             return;
@@ -175,7 +192,7 @@ async fn work(
     }
 }
 
-fn summary(tally: &mut Tally, took: Duration, at_once: u16) -> String {
+fn summary(tally: &mut Tally, took: Duration, at_once: u32) -> String {
     tally.times.sort_unstable();
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = tally.calls as f64 / took.as_secs_f64().max(0.001);
@@ -191,9 +208,15 @@ fn summary(tally: &mut Tally, took: Duration, at_once: u16) -> String {
     }
     if let Some(max) = tally.times.last() {
         let at = |percent| milliseconds(percentile(&tally.times, percent));
+        // Those that could not even be waited for have no time.
+        let of = if tally.times.len() < tally.calls {
+            format!(", of {} of {} calls", tally.times.len(), tally.calls)
+        } else {
+            String::new()
+        };
         let _ = write!(
             text,
-            "\n  milliseconds to the last byte: p50 {}   p90 {}   p99 {}   max {}",
+            "\n  milliseconds to the last byte{of}: p50 {}   p90 {}   p99 {}   max {}",
             at(50),
             at(90),
             at(99),

@@ -74,7 +74,7 @@ pub(super) fn judged(verdict: &Verdict, facts: &[String]) {
 }
 
 /// Status line and headers.
-fn head(call: &str, answer: &Answer, all: bool) -> String {
+pub(super) fn head(call: &str, answer: &Answer, all: bool) -> String {
     let status = answer.status;
     let mut text = format!(
         "{} → {} {}   {}   {} bytes",

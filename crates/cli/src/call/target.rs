@@ -108,7 +108,9 @@ impl Target {
     pub(super) fn with(&self, path: &str) -> Result<PathAndQuery, Failure> {
         let wrong = |what: &str| Failure::usage(Code::PathInvalid, what);
         if self.own.as_deref().is_some_and(|own| own.contains('?')) {
-            return Err(wrong("the URL has a query; give path and query in PATH"));
+            return Err(wrong(
+                "the URL has a query: leave it out here; what is to be called stands in PATH, with its query",
+            ));
         }
         if !path.starts_with('/') {
             return Err(wrong("PATH must start with `/`"));
@@ -122,6 +124,12 @@ impl Target {
         parsed
             .filter(|parsed| visible && parsed.as_str() == target)
             .ok_or_else(|| wrong("PATH has characters that must be percent-encoded"))
+    }
+
+    /// Whether a path is the one at which a function says that it runs: `/healthz`, alone or behind the
+    /// path of the address.
+    pub(super) fn is_liveness(&self, path: &str) -> bool {
+        path == "/healthz" || path.strip_prefix(self.base.as_str()) == Some("/healthz")
     }
 
     /// The request target that the address itself names; none if it is only a host.

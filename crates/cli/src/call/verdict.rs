@@ -1,5 +1,6 @@
 //! What an answer means: fine, refused, or not from a Hushgate function at all.
 
+use http::StatusCode;
 use hushgate_gateway::refusal::Cause;
 
 use super::clean;
@@ -25,9 +26,9 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    fn fine(fine: bool) -> Self {
+    fn fine() -> Self {
         Self {
-            fine,
+            fine: true,
             by_rules: false,
             code: None,
             message: None,
@@ -41,7 +42,8 @@ impl Verdict {
             code: Some(code.to_owned()),
             message: Some(message.into()),
             next: Some(next.into()),
-            ..Self::fine(false)
+            fine: false,
+            ..Self::fine()
         }
     }
 
@@ -51,18 +53,46 @@ impl Verdict {
             code: Some(failure.code().to_owned()),
             message: Some(failure.message.clone()),
             next: failure.next.clone(),
-            ..Self::fine(false)
+            fine: false,
+            ..Self::fine()
         }
     }
 
     /// Of an answer to a call of `path`.
     pub(super) fn of(answer: &Answer, path: &str, target: &Target, identity: &Identity) -> Self {
+        let refused = Self::refusal(answer, path, target, identity);
+        refused.unwrap_or_else(|| Self::by_status(answer))
+    }
+
+    /// Of an answer that its status alone says all about.
+    pub(super) fn by_status(answer: &Answer) -> Self {
+        let status = answer.status;
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return Self::fine();
+        }
+        Self::failed(
+            Code::NotAFunction.known().code,
+            format!(
+                "the answer has the mark of a function, but the status {} without a code, which no function gives",
+                status.as_u16()
+            ),
+            "look at what is between here and the function: it may have changed the answer",
+        )
+    }
+
+    /// Of an answer that says by its headers why it is none to the call.
+    pub(super) fn refusal(
+        answer: &Answer,
+        path: &str,
+        target: &Target,
+        identity: &Identity,
+    ) -> Option<Self> {
         let ours = answer.headers.contains_key("x-hushgate-request-id");
         if let Some(code) = answer.header("x-hushgate-error").filter(|_| ours) {
-            return refused(code, identity);
+            return Some(refused(code, identity));
         }
         if answer.status.is_redirection() && answer.headers.contains_key("location") {
-            return Self::failed(
+            return Some(Self::failed(
                 Code::Redirected.known().code,
                 format!(
                     "the answer sends elsewhere ({}) and was not followed: an identity goes to no other address",
@@ -71,12 +101,13 @@ impl Verdict {
                         .map_or_else(|| "?".to_owned(), place)
                 ),
                 Code::Redirected.known().next,
-            );
+            ));
         }
-        if !ours && !path.ends_with("/healthz") {
-            return stranger(answer, target, identity);
-        }
-        Self::fine(answer.status.is_success() || answer.status.as_u16() == 304)
+        // The question whether it runs is the only one that a function answers without its mark.
+        let runs = target.is_liveness(path)
+            && answer.status == StatusCode::OK
+            && answer.body.trim_ascii() == b"ok";
+        (!ours && !runs).then(|| stranger(answer, target, identity))
     }
 }
 
@@ -147,7 +178,9 @@ fn stranger(answer: &Answer, target: &Target, identity: &Identity) -> Verdict {
             "AWS refused before the function was reached: the caller needs lambda:InvokeFunctionUrl and lambda:InvokeFunction on it; check region and clock"
         }
         _ if aws && denied => {
-            "AWS refused before the function was reached: its Function URL asks for IAM; sign with --aws-iam"
+            "AWS refused before the function was reached. Either its Function URL asks for IAM: sign with --aws-iam. \
+            Or it asks for none (auth type NONE), and its resource policy does not admit the public: that grants `*` \
+            lambda:InvokeFunctionUrl and, for a URL made since October 2025, lambda:InvokeFunction as well"
         }
         _ if google && denied && identity.has_google() => {
             "Google refused before the function was reached: the caller needs roles/run.invoker on the service, and --audience must be the service's URL"
