@@ -170,7 +170,8 @@ impl Function {
             Ok(inbound) => self.gateway.handle(inbound).await,
             Err(refusal) => self.refuse(&refusal),
         };
-        let saved = tokio::time::timeout_at(budget.quiet.into(), self.gateway.secured()).await;
+        let patience = budget.quiet.saturating_duration_since(Instant::now());
+        let saved = tokio::time::timeout(patience, self.gateway.secured(patience)).await;
         if saved.is_err() {
             tracing::warn!("frozen while a credential was being obtained or saved");
         }

@@ -218,12 +218,13 @@ impl Connector {
         }
     }
 
-    /// Ends when standing still would lose nothing that can't be had again. A host that is frozen between
-    /// requests waits for this before each answer; [`Connector::quiet`] may take seconds more.
-    pub async fn secured(&self) {
-        for keeper in self.inner.slots.all() {
-            keeper.secured().await;
-        }
+    /// Ends when standing still would lose nothing that can't be had again and that waiting for `patience`
+    /// could save. A host that is frozen between requests waits for this before each answer;
+    /// [`Connector::quiet`] may take seconds more, and waits for a store that can't be written for ever.
+    pub async fn secured(&self, patience: Duration) {
+        let keepers = self.inner.slots.all();
+        let all = keepers.iter().map(|keeper| keeper.secured(patience));
+        futures_util::future::join_all(all).await;
     }
 
     /// Names of secrets that must be in the store and are not, for the health check.

@@ -110,10 +110,11 @@ impl Gateway {
         self.connector.quiet().await;
     }
 
-    /// Ends when a process that is frozen from here on loses no credential that can't be had again:
-    /// a host that freezes its processes between requests waits for this before each answer.
-    pub async fn secured(&self) {
-        self.connector.secured().await;
+    /// Ends when a process that is frozen from here on loses no credential that can't be had again and that
+    /// waiting for `patience` could save: a host that freezes its processes between requests waits for
+    /// this before each answer, and has that much time for it.
+    pub async fn secured(&self, patience: Duration) {
+        self.connector.secured(patience).await;
     }
 
     /// Answers one request: a reply in every case, and one line in the log.

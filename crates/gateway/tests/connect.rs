@@ -19,6 +19,8 @@ mod check;
 mod consent;
 #[path = "connect/docs.rs"]
 mod docs;
+#[path = "connect/freeze.rs"]
+mod freeze;
 #[path = "connect/hostile.rs"]
 mod hostile;
 #[path = "connect/mutations.rs"]

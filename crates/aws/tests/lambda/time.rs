@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::proxy::{Action, Call};
 use crate::runtime_api::Answer;
+use crate::stores::Services;
 use crate::world::{Delays, World};
 
 fn slow() -> Delays {
@@ -66,4 +68,44 @@ async fn an_invocation_without_any_time_is_answered_or_ended_and_no_more() {
     }
     let answer = world.invoke(&event).await;
     assert_eq!(answer.status(), 200, "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_does_not_wait_for_a_save_that_the_role_may_not_make() {
+    let script = |call: &Call| {
+        if call.is("PutParameter", "/ACCESS_TOKEN") {
+            Action::Fail(400, "AccessDeniedException", "x")
+        } else {
+            Action::Pass
+        }
+    };
+    let Some(services) = Services::start("denied", script).await else {
+        return;
+    };
+    let Some(world) = World::start(&services.with_key()).await else {
+        return;
+    };
+    let event = world.get("/v2/people").function_url();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let answer = world.invoke_within(&event, Duration::from_secs(30)).await;
+        assert_eq!(answer.status(), 200, "{answer:?}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+    let denied = services.proxy.calls();
+    let denied = denied
+        .iter()
+        .filter(|c| c.is("PutParameter", "/ACCESS_TOKEN"));
+    assert!(denied.count() > 0, "nothing was saved at all");
+    assert!(
+        world
+            .log()
+            .contains("a new access token could not be shared"),
+        "{}",
+        world.log()
+    );
 }

@@ -22,6 +22,7 @@ mod memory;
 mod print;
 mod save;
 mod shared;
+mod still;
 mod turn;
 mod witness;
 

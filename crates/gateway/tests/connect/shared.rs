@@ -354,7 +354,7 @@ async fn before_a_freeze_only_a_refresh_token_is_looked_after_for_seconds() {
         setup.clock = clock;
         let instance = setup.connector();
         instance.credential(None).await.unwrap();
-        instance.secured().await;
+        instance.secured(Duration::from_mins(1)).await;
         let journal = store.read(JOURNAL_ENTRY).await.unwrap();
         assert!(journal.is_some(), "{source}: the token is not kept");
         let free = store.lock(LOCK_ENTRY, "another", Duration::from_secs(1));

@@ -144,7 +144,7 @@ impl<X: Exchange> Inner<X> {
             }
             let mut desk = self.desk.lock().await;
             let ours = desk.tenure.as_ref().is_some_and(|t| t.turn == turn);
-            if !ours {
+            if !ours || self.state().standing.still {
                 return;
             }
             if dirty && look + 1 < MOST_LOOKS && !self.stands(&mut desk).await {

@@ -136,6 +136,9 @@ impl<X: Exchange> Inner<X> {
         self.parts.tasks.spawn(Box::pin(async move {
             for _ in 0..LONGEST_WATCH {
                 inner.parts.timer.sleep(WATCH_EVERY).await;
+                if inner.state().standing.still {
+                    continue;
+                }
                 let result = wait(inner.join(None).outcome).await;
                 if !matches!(
                     result,

@@ -12,8 +12,9 @@ use super::journal::Intent;
 use super::memory::{Memory, Offer};
 use super::print::Print;
 use super::save::Unsaved;
+use super::still::Standing;
 use super::witness::Witness;
-use super::{Exchange, KeeperParts, Lease, Material, Plan, Timing};
+use super::{Exchange, KeeperParts, Lease, Plan, Timing};
 
 /// How often a refused credential is asked for anew before the refusal is believed.
 const MOST_ROUNDS: u32 = 3;
@@ -51,6 +52,8 @@ pub(super) struct State<C> {
     pub(super) saving: bool,
     /// Whether a task waits for another's exchange to be recorded or abandoned.
     pub(super) watching: bool,
+    /// What matters before a freeze.
+    pub(super) standing: Standing,
     /// Until when this process goes by itself, since the store can't be shared.
     pub(super) alone: Option<Duration>,
     pub(super) warned: bool,
@@ -69,6 +72,7 @@ impl<X: Exchange> Keeper<X> {
             tried: None,
             saving: false,
             watching: false,
+            standing: Standing::default(),
             alone: None,
             warned: false,
         };
@@ -91,6 +95,7 @@ impl<X: Exchange> Keeper<X> {
     /// Why there is none.
     pub async fn credential(&self) -> Result<Lease<X::Credential>, ConnectFault> {
         let inner = &self.0;
+        inner.go_on();
         inner.save_if_due();
         let offer = inner.state().memory.offer(inner.now());
         match offer {
@@ -116,6 +121,7 @@ impl<X: Exchange> Keeper<X> {
     /// As [`Keeper::credential`]; also when a fresh credential is refused.
     pub async fn renew(&self, rejected: Print) -> Result<Lease<X::Credential>, ConnectFault> {
         let inner = &self.0;
+        inner.go_on();
         for _ in 0..MOST_ROUNDS {
             let now = inner.now();
             if let Some(newer) = inner.state().memory.living(now, Some(rejected)) {
@@ -150,16 +156,20 @@ impl<X: Exchange> Keeper<X> {
         }
     }
 
-    /// Ends when the process may stand still, be it for ever, and nothing is lost by it: no exchange is
-    /// under way and everything is saved. Where a lost refresh token could not be had again, that is
-    /// [`Keeper::quiet`], which also looks whether what was written stands. Elsewhere the lock may still
-    /// be held: it goes on when the process does, or ends by itself.
-    pub async fn secured(&self) {
-        if self.0.plan.material == Material::RefreshToken {
-            return self.quiet().await;
-        }
-        while self.0.unfinished() {
-            self.0.parts.timer.sleep(QUIET_LOOK).await;
+    /// Ends when the process may stand still, be it for ever, and nothing is lost by it that waiting for
+    /// `patience` could save: no exchange is under way, and everything is saved or can't be. What can't
+    /// be saved stays in memory; that is when the store refuses it, or failed for eight seconds, or is
+    /// not asked again within `patience`.
+    ///
+    /// Where a lost refresh token could not be had again, this also waits as [`Keeper::quiet`] does for
+    /// what was written to stand, and from then on nothing is begun until the next call for a
+    /// credential. Elsewhere the lock may still be held: it goes on when the process does, or ends by
+    /// itself.
+    pub async fn secured(&self, patience: Duration) {
+        let inner = &self.0;
+        let end = inner.mono().saturating_add(patience);
+        while !inner.stands_still(end).await {
+            inner.parts.timer.sleep(QUIET_LOOK).await;
         }
     }
 
@@ -202,11 +212,8 @@ impl<X: Exchange> Inner<X> {
     }
 
     async fn busy(&self) -> bool {
-        self.desk.lock().await.tenure.is_some() || self.unfinished()
-    }
-
-    fn unfinished(&self) -> bool {
+        let held = self.desk.lock().await.tenure.is_some();
         let state = self.state();
-        state.flight.is_some() || state.unsaved.is_some()
+        held || state.flight.is_some() || state.unsaved.is_some()
     }
 }

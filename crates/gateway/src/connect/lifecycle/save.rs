@@ -42,6 +42,8 @@ pub(super) enum Saved {
     Failed,
     /// The store refuses to be written.
     Denied,
+    /// Nothing was tried, since the process may be frozen.
+    Held,
 }
 
 /// What became of an exchange that gave nothing.
@@ -64,6 +66,7 @@ impl<X: Exchange> Inner<X> {
             self.parts.timer.sleep(pause).await;
             saved = self.save_once(desk, base).await;
         }
+        self.note_attempt(saved, true);
         if saved == Saved::Done {
             self.state().unsaved = None;
             return;
@@ -183,6 +186,7 @@ impl<X: Exchange> Inner<X> {
             },
             Some(owner) => self.save_shared(desk, &unsaved, owner).await,
         };
+        self.note_attempt(saved, false);
         if saved == Saved::Done {
             self.state().unsaved = None;
             tracing::info!(
@@ -257,10 +261,12 @@ impl<X: Exchange> Inner<X> {
         self.parts.tasks.spawn(Box::pin(async move {
             let mut pause = FIRST_RETRY;
             loop {
+                inner.state().standing.retry = Some(inner.mono() + pause);
                 inner.parts.timer.sleep(pause).await;
                 let saved = inner.save_in_turn().await;
                 match saved {
                     Saved::Done => break,
+                    Saved::Held => {}
                     Saved::Failed => pause = (pause * 2).min(LONGEST_RETRY),
                     Saved::Denied => pause = DENIED_RETRY,
                 }
@@ -271,9 +277,14 @@ impl<X: Exchange> Inner<X> {
     /// One later attempt to save, in a turn of its own.
     pub(super) async fn save_in_turn(self: &Arc<Self>) -> Saved {
         let mut desk = Arc::clone(&self.desk).lock_owned().await;
-        self.state().tried = Some(self.mono());
         let shared = {
+            let now = self.mono();
             let mut state = self.state();
+            state.standing.due = false;
+            if state.standing.still {
+                return Saved::Held;
+            }
+            state.tried = Some(now);
             let Some(unsaved) = &state.unsaved else {
                 state.saving = false;
                 return Saved::Done;
@@ -283,10 +294,15 @@ impl<X: Exchange> Inner<X> {
         if shared {
             match self.enter(&mut desk).await {
                 Ok(true) => {}
-                Ok(false) => return Saved::Failed,
+                Ok(false) => {
+                    self.note_attempt(Saved::Failed, false);
+                    return Saved::Failed;
+                }
                 Err(error) => {
                     tracing::error!(source = self.plan.source, lock = LOCK_ENTRY, %error, "a new refresh token still can't be saved");
-                    return graded(Err(&error));
+                    let saved = graded(Err(&error));
+                    self.note_attempt(saved, false);
+                    return saved;
                 }
             }
         }
@@ -316,6 +332,7 @@ impl<X: Exchange> Inner<X> {
             return false;
         }
         state.tried = Some(now);
+        state.standing.due = true;
         true
     }
 
