@@ -7,6 +7,7 @@ mod contents;
 mod environment;
 mod image;
 mod tree;
+mod workflow;
 mod wrong_use;
 mod zip;
 
