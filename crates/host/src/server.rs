@@ -9,31 +9,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use hushgate_gateway::inbound::Inbound;
 use hushgate_gateway::refusal::Refusal;
 use hushgate_gateway::reply::{REQUEST_ID, Reply};
 use hushgate_gateway::request_id::RequestId;
 use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
+mod activity;
+mod connection;
 mod intake;
 mod outgoing;
 #[cfg(test)]
 mod tests;
 
-use outgoing::{Outgoing, Patient, Watch, WriteNow};
+use connection::{Patience, drive};
+use outgoing::Watch;
 
 /// Connections that may be open however few requests may be in flight: an idle one must not keep
 /// others out until it times out.
 const LEAST_CONNECTIONS: usize = 1024;
+
+/// The pause before another try to accept a connection.
+const SHORT: Duration = Duration::from_millis(20);
 
 /// A future of a handler.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
@@ -58,7 +63,7 @@ pub struct Limits {
     pub head: usize,
     /// Most header fields.
     pub header_fields: usize,
-    /// The time for a request head to arrive.
+    /// The time for a request head to arrive, and for the next one on the same connection.
     pub head_time: Duration,
     /// The time for a request body to arrive.
     pub body_time: Duration,
@@ -93,8 +98,8 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-/// Serves until `stop` completes, then ends gracefully: no new connections, running requests get
-/// [`Limits::drain`] to end.
+/// Serves until `stop` completes, then ends gracefully: no new connections but those that the system let in
+/// before; requests on them and running ones get [`Limits::drain`] to end.
 ///
 /// # Errors
 /// When the listener can't be used.
@@ -117,33 +122,54 @@ pub async fn serve(
             .saturating_mul(4)
             .clamp(LEAST_CONNECTIONS, Semaphore::MAX_PERMITS),
     ));
-    let graceful = GracefulShutdown::new();
-    let builder = connection_builder(&limits);
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let accepted = async {
-            let permit = connections.clone().acquire_owned().await;
-            (listener.accept().await, permit)
-        };
-        let (accepted, permit) = tokio::select! {
-            accepted = accepted => accepted,
-            () = &mut stop => break,
-        };
-        let Ok((stream, peer)) = accepted else {
-            // Out of descriptors, most likely; wait for some to be closed.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let connection = connect(&builder, server.clone(), stream, peer, &graceful);
+    let builder = connection::builder(&limits);
+    let stopping = watch::Sender::new(false);
+    let open = |stream, peer, permit: OwnedSemaphorePermit| {
+        let connection = connect(&builder, server.clone(), stream, peer, stopping.subscribe());
         tokio::spawn(async move {
             connection.await;
             drop(permit);
         });
+    };
+    let permit = || async {
+        let permit = connections.clone().acquire_owned().await;
+        permit.map_err(|_| io::Error::other("no connection is let in any more"))
+    };
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = async { Ok::<_, io::Error>((permit().await?, listener.accept().await)) };
+        let (permit, accepted) = tokio::select! {
+            accepted = accepted => accepted?,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => open(stream, peer, permit),
+            // Out of descriptors, most likely; wait for some to be closed.
+            Err(_) => tokio::time::sleep(SHORT).await,
+        }
     }
+    let end = Instant::now() + limits.drain;
+    stopping.send_replace(true);
+    // Whom the system let in before is answered too, as it can't be told to go elsewhere.
+    let listener = listener.into_std()?;
+    let rest = async {
+        loop {
+            let permit = permit().await?;
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    stream.set_nonblocking(true)?;
+                    open(TcpStream::from_std(stream)?, peer, permit);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(_) => tokio::time::sleep(SHORT).await,
+            }
+        }
+    };
+    let rest: Result<io::Result<()>, _> = tokio::time::timeout_at(end, rest).await;
     drop(listener);
     // The error says only that time ran out; what still runs is dropped with the runtime.
-    let _ = tokio::time::timeout(limits.drain, graceful.shutdown()).await;
-    Ok(())
+    let _ = tokio::time::timeout_at(end, stopping.closed()).await;
+    rest.unwrap_or(Ok(()))
 }
 
 struct Server {
@@ -173,38 +199,22 @@ impl Server {
     }
 }
 
-fn connection_builder(limits: &Limits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time)
-        .max_buf_size(limits.head.max(8 << 10))
-        .max_headers(limits.header_fields);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
-        .max_concurrent_streams(256)
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(20));
-    builder
-}
-
 fn connect(
     builder: &Builder<TokioExecutor>,
     server: Arc<Server>,
     stream: TcpStream,
     peer: SocketAddr,
-    graceful: &GracefulShutdown,
+    stopping: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + 'static {
     // Answers are written whole; waiting to fill packets would only delay them.
     let _ = stream.set_nodelay(true);
-    let patience = server.limits.caller_idle;
+    let patience = Patience::of(&server.limits);
     let watch = Watch::new();
     let watching = watch.clone();
+    let told = stopping.clone();
     let service = service_fn(move |request| {
-        let (server, watch) = (server.clone(), watching.clone());
+        let (server, watch, told) = (server.clone(), watching.clone(), told.clone());
+        let running = watch.activity().begin();
         async move {
             let version = request.version();
             let is_head = *request.method() == Method::HEAD;
@@ -212,11 +222,16 @@ fn connect(
             if is_head {
                 keep_length(&mut body, &mut head.headers);
             }
+            if version < Version::HTTP_2 && *told.borrow() {
+                let close = HeaderValue::from_static("close");
+                head.headers.insert(CONNECTION, close);
+            }
             let body = watch.body(body, version, head.headers.get(REQUEST_ID));
+            drop(running);
             Ok::<_, Infallible>(Response::from_parts(head, body))
         }
     });
-    drive(builder, stream, service, watch, patience, graceful)
+    drive(builder, stream, service, watch, patience, stopping)
 }
 
 /// Leaves of a body what answers a `HEAD` request: its length (RFC 9110 section 9.3.2). In HTTP/2, hyper
@@ -226,33 +241,4 @@ fn keep_length(body: &mut Bytes, headers: &mut HeaderMap) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     body.clear();
-}
-
-/// Serves one connection until it ends or its caller has stopped reading.
-fn drive<S, H>(
-    builder: &Builder<TokioExecutor>,
-    stream: S,
-    service: H,
-    watch: Arc<Watch>,
-    patience: Duration,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + Send + use<S, H>
-where
-    S: AsyncRead + AsyncWrite + WriteNow + Unpin + Send + 'static,
-    H: Service<Request<Incoming>, Response = Response<Outgoing>> + Send + 'static,
-    H::Future: Send + 'static,
-    H::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let stream = Patient::new(stream, watch.clone(), patience);
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .into_owned();
-    let watched = graceful.watch(connection);
-    async move {
-        tokio::select! {
-            // A broken connection is the caller's affair; its text could hold what was sent.
-            _ = watched => {}
-            () = watch.abandoned(patience) => {}
-        }
-    }
 }

@@ -19,6 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::activity::{Activity, Running};
+
 /// How much of an answer is handed on at once. What was handed on can't be taken back.
 const PIECE: usize = 16 << 10;
 
@@ -32,6 +34,7 @@ pub(super) struct GivenUp;
 pub(super) struct Outgoing {
     rest: Arc<Mutex<Rest>>,
     watch: Arc<Watch>,
+    _running: Running,
 }
 
 #[derive(Debug)]
@@ -48,6 +51,7 @@ struct Rest {
 pub(super) struct Watch {
     answers: Mutex<Vec<Weak<Mutex<Rest>>>>,
     latest: Mutex<Latest>,
+    activity: Arc<Activity>,
 }
 
 #[derive(Debug)]
@@ -64,7 +68,13 @@ impl Watch {
                 moved: Instant::now(),
                 request_id: None,
             }),
+            activity: Activity::new(),
         })
+    }
+
+    /// What happens on the connection.
+    pub(super) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     /// The body of an answer to a request of this version, watched from now on.
@@ -89,6 +99,7 @@ impl Watch {
         Outgoing {
             rest,
             watch: self.clone(),
+            _running: self.activity.begin(),
         }
     }
 
@@ -186,11 +197,13 @@ impl Body for Outgoing {
     }
 }
 
-/// A connection whose writing fails when the other side takes nothing for too long.
+/// A connection whose writing fails when the other side takes nothing for too long. What it reads tells
+/// which version of HTTP is spoken.
 #[derive(Debug)]
 pub(super) struct Patient<S> {
     stream: S,
     watch: Arc<Watch>,
+    decided: bool,
     patience: Duration,
     waiting: Option<Waiting>,
 }
@@ -221,6 +234,7 @@ impl<S: WriteNow> Patient<S> {
         Self {
             stream,
             watch,
+            decided: false,
             patience,
             waiting: None,
         }
@@ -268,7 +282,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let heard = buffer.filled().get(before..).unwrap_or_default();
+        if !self.decided && !heard.is_empty() {
+            self.decided = self.watch.activity.heard(heard);
+        }
+        read
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::sync::{Notify, oneshot};
 
 use super::*;
 
+mod idle;
+
 /// Notes what it got; answers a refusal, since nothing else can be made outside the gateway.
 #[derive(Default)]
 struct Probe {

@@ -6,12 +6,12 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::server::{Limits, connection_builder, drive};
+use crate::server::Limits;
+use crate::server::connection::{Patience, builder, drive};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const LARGE: usize = 4 << 20;
@@ -37,19 +37,24 @@ fn connect() -> (DuplexStream, JoinHandle<()>, Arc<Watch>) {
         head_time: Duration::from_hours(1),
         ..Limits::default()
     };
-    let graceful = GracefulShutdown::new();
+    let patience = Patience {
+        request: limits.head_time,
+        answer: PATIENCE,
+    };
+    let running = tokio::sync::watch::Sender::new(false);
+    let stopping = running.subscribe();
     let driven = drive(
-        &connection_builder(&limits),
+        &builder(&limits),
         theirs,
         service,
         watch.clone(),
-        PATIENCE,
-        &graceful,
+        patience,
+        stopping,
     );
     let server = tokio::spawn(async move {
         driven.await;
         // Dropped, it would be the signal to stop.
-        drop(graceful);
+        drop(running);
     });
     (ours, server, watch)
 }
