@@ -39,5 +39,6 @@ mod schema;
 mod sources;
 mod stalled;
 mod starting;
+mod stopping;
 mod tls;
 mod web;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hushgate_gateway::gateway::Gateway;
 use hushgate_gateway::inbound::Inbound;
@@ -19,6 +20,9 @@ use crate::config::{Config, ConfigError, Environment, process_environment};
 use crate::logs;
 use crate::server::{self, Answering, Handler, Limits};
 use crate::store::open_store;
+
+/// How long a service other than HTTP may take to end after the signal to stop.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Runs one function until it is told to stop; the whole `main` of its program.
 ///
@@ -140,6 +144,21 @@ async fn serve_for(
     service.serve(Serving { gateway, config }).await
 }
 
+/// Lets a service end in its own way after the signal to stop, which it may not have seen in its start.
+async fn serve_for_until(
+    serving: impl Future<Output = Result<(), Vec<String>>>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Vec<String>> {
+    let late = async {
+        stop.await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = late => Ok(()),
+    }
+}
+
 fn serve_until_signal(built_in: &BuiltIn, environment: &Environment) -> Result<(), Vec<String>> {
     let service = built_in.clouds.service(environment);
     let service = service.map_err(|problem| vec![problem])?;
@@ -153,12 +172,20 @@ fn serve_until_signal(built_in: &BuiltIn, environment: &Environment) -> Result<(
         .build()
         .map_err(|e| vec![format!("can't start threads: {}", e.kind())])?;
     let served = runtime.block_on(async {
+        // Before the start, which may take long: the first process of a container gets no signal
+        // that it does not listen for.
+        let mut stop = std::pin::pin!(told_to_stop());
         if let Some(service) = service {
-            return serve_for(service, built_in, environment).await;
+            let serving = serve_for(service, built_in, environment);
+            return serve_for_until(serving, stop).await;
         }
-        let prepared = prepare(built_in, environment).await?;
-        // Before anything says that the function is ready.
-        let stop = told_to_stop();
+        let prepared = tokio::select! {
+            prepared = prepare(built_in, environment) => prepared?,
+            () = &mut stop => {
+                tracing::info!("stopped before it was ready");
+                return Ok(());
+            }
+        };
         let served = prepared.serve(stop).await;
         served.map_err(|e| vec![format!("can't serve: {}", e.kind())])
     });
