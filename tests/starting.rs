@@ -101,3 +101,21 @@ fn paths_of_the_machine_need_not_be_text() {
     let (code, text) = told(&run("hushgate", &["config", "--check"], &environment));
     assert_eq!(code, Some(0), "{text}");
 }
+
+#[test]
+fn marks_of_two_clouds_are_told_as_such_whatever_a_program_was_built_for() {
+    let marks = [
+        (OsStr::new("K_SERVICE"), OsStr::new("x")),
+        (
+            OsStr::new("AWS_LAMBDA_RUNTIME_API"),
+            OsStr::new("127.0.0.1:9001"),
+        ),
+    ];
+    let (code, text) = told(&run("zoom", &[], &marks));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("K_SERVICE: AWS_LAMBDA_RUNTIME_API is set too"),
+        "{text}"
+    );
+    assert!(!text.contains("built for"), "{text}");
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hushgate_gateway::gateway::Gateway;
 use hushgate_gateway::ports::{Objects, PortFuture, Queue};
 
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, check_one_cloud};
 use crate::objects::FolderObjects;
 use crate::queue::FolderQueue;
 use crate::store::AdminStore;
@@ -151,8 +151,9 @@ impl Clouds {
     /// The service that runs this process; none: it serves HTTP.
     ///
     /// # Errors
-    /// When it runs on AWS Lambda and was not built for that.
+    /// When the environment is that of two clouds, or it runs on AWS Lambda and was not built for that.
     pub fn service(self, environment: &Environment) -> Result<Option<Box<dyn Service>>, String> {
+        check_one_cloud(environment).map_err(|problem| problem.to_string())?;
         let found = self.0.iter().find_map(|c| c.service(environment));
         let on_lambda = environment.contains_key("AWS_LAMBDA_RUNTIME_API");
         if found.is_none() && on_lambda {

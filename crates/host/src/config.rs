@@ -26,6 +26,7 @@ mod text;
 mod variables;
 
 pub use check::check_host;
+pub(crate) use check::check_one_cloud;
 pub use page::{page, table};
 pub use text::{LARGEST, Text, TextError, unpack};
 pub use variables::{VARIABLES, Variable};

@@ -49,7 +49,7 @@ pub(super) fn problems(environment: &Environment) -> Vec<ConfigError> {
             });
         }
     }
-    if let Err(problem) = one_cloud(environment) {
+    if let Err(problem) = check_one_cloud(environment) {
         problems.push(problem);
     }
     // Other programs may have variables of this prefix; only what looks like a slip is a problem.
@@ -69,7 +69,7 @@ pub(super) fn problems(environment: &Environment) -> Vec<ConfigError> {
 
 /// A process runs in one cloud; variables of two mean that one of them was set by hand, and what is
 /// allowed on that cloud alone would be allowed here.
-fn one_cloud(environment: &Environment) -> Result<(), ConfigError> {
+pub(crate) fn check_one_cloud(environment: &Environment) -> Result<(), ConfigError> {
     let set = |marks: &[&'static str]| {
         let mut marks = marks.iter().copied();
         marks.find(|mark| value(environment, mark).is_some())
