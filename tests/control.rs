@@ -136,11 +136,47 @@ async fn the_health_check_says_what_is_missing() {
     let request = request.header("x-hushgate-health-check", "1");
     let response = request.send().await.expect("an answer");
     assert_eq!(response.status(), 412);
-    let missing = &json(response).await["missingConfigProperties"];
+    let health = json(response).await;
     assert_eq!(
-        *missing,
+        health["missingConfigProperties"],
         serde_json::json!(["CLIENT_SECRET", "PSEUDONYM_KEY"])
     );
+    assert_eq!(health["unusableConfigProperties"], serde_json::json!({}));
+}
+
+#[tokio::test]
+async fn a_connections_missing_entry_is_told_to_the_log_by_its_whole_name() {
+    // All that the source needs is there, but not where this connection has it.
+    let world = World::with(&[("HUSHGATE_CONNECTION", "work")]).await;
+    let (status, code) = outcome(&world, USERS, &[]).await;
+    assert_eq!((status, code.as_str()), (500, "credential-missing"));
+    let log = world.function.log();
+    let whole = "secret `connections/work/CLIENT_ID` in the environment is missing or blank; check that \
+                 HUSHGATE_SECRETS and HUSHGATE_CONNECTION name the right place";
+    assert!(log.contains(whole), "{log}");
+    let request = world
+        .request(Method::GET, "/")
+        .header("x-hushgate-health-check", "1");
+    let health = request.send().await.expect("an answer").text().await;
+    let health = health.expect("a body");
+    assert!(
+        health.contains("\"CLIENT_SECRET\"") && !health.contains("connections/"),
+        "{health}"
+    );
+}
+
+#[tokio::test]
+async fn a_malformed_key_is_unusable_and_not_missing() {
+    let world = World::with(&[("PSEUDONYM_KEY", "not*base64")]).await;
+    let request = world.request(Method::GET, "/");
+    let request = request.header("x-hushgate-health-check", "1");
+    let health = json(request.send().await.expect("an answer")).await;
+    assert_eq!(health["missingConfigProperties"], serde_json::json!([]));
+    let unusable = &health["unusableConfigProperties"];
+    assert_eq!(*unusable, serde_json::json!({"PSEUDONYM_KEY": "invalid"}));
+    let log = world.function.log();
+    let told = "secret `PSEUDONYM_KEY` in the environment: `PSEUDONYM_KEY`, generation 1: the key is not Base64";
+    assert!(log.contains(told), "{log}");
 }
 
 /// Names that the reference has, and a value it would take.

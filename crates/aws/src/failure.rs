@@ -60,7 +60,7 @@ pub(crate) struct Target<'a> {
     pub(crate) action: &'static str,
     /// The whole name of what it is for.
     pub(crate) name: &'a str,
-    /// The same as the last part of an ARN.
+    /// The same as the last part of the ARN by which a policy names it.
     pub(crate) resource: &'a str,
 }
 
@@ -133,11 +133,13 @@ impl Failure {
     /// Which permission is missing, or what else to do about access.
     pub(crate) fn hint(&self, target: Target<'_>) -> String {
         let Target {
-            action, resource, ..
+            action,
+            name,
+            resource,
         } = target;
         match self.kind {
             Kind::Key(permission) => format!(
-                "the role needs `{permission}` on the key that encrypts `{resource}`, and the key must be enabled ({})",
+                "the role needs `{permission}` on the key that encrypts `{name}`, and the key must be enabled ({})",
                 self.code
             ),
             Kind::Credentials => format!(
@@ -303,7 +305,7 @@ mod tests {
             (
                 "AccessDeniedException",
                 "User: x is not authorized to perform: kms:GenerateDataKey on resource: y",
-                "the secret store denied access to `/hushgate/zoom/CLIENT_ID`: the role needs `kms:GenerateDataKey` on the key that encrypts `parameter/hushgate/zoom/CLIENT_ID`, and the key must be enabled (AccessDeniedException)",
+                "the secret store denied access to `/hushgate/zoom/CLIENT_ID`: the role needs `kms:GenerateDataKey` on the key that encrypts `/hushgate/zoom/CLIENT_ID`, and the key must be enabled (AccessDeniedException)",
             ),
             (
                 "ExpiredTokenException",

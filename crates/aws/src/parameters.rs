@@ -176,6 +176,10 @@ impl Parameters {
 }
 
 impl Backend for Parameters {
+    fn whole_name(&self, name: &str) -> String {
+        format!("`{}` in Parameter Store", self.place(name).name)
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             let place = self.place(name);

@@ -46,7 +46,7 @@ pub struct SecretsManager {
     deleted: Mutex<HashMap<String, Instant>>,
 }
 
-/// A secret's full name, as a name and as a part of an ARN.
+/// A secret's full name, as a name and as the last part of the ARN by which a policy names it.
 struct Place {
     name: String,
     resource: String,
@@ -87,7 +87,8 @@ impl SecretsManager {
     fn place(&self, name: &str) -> Place {
         let name = format!("{}/{name}", self.prefix);
         Place {
-            resource: format!("secret:{name}"),
+            // AWS adds a dash and six letters of its own to the name.
+            resource: format!("secret:{name}-??????"),
             name,
         }
     }
@@ -247,6 +248,10 @@ fn fresh_id() -> String {
 }
 
 impl Backend for SecretsManager {
+    fn whole_name(&self, name: &str) -> String {
+        format!("`{}` in Secrets Manager", self.place(name).name)
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             let place = self.place(name);

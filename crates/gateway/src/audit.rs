@@ -62,6 +62,7 @@ pub(crate) struct Record {
     pub(crate) bytes_source: usize,
     /// How often each kind of transformation happened.
     pub(crate) counts: Vec<(&'static str, u64)>,
+    noted: Option<Refusal>,
     written: bool,
 }
 
@@ -81,6 +82,7 @@ impl Record {
             bytes_in: inbound.body.len(),
             bytes_source: 0,
             counts: Vec::new(),
+            noted: None,
             written: false,
         }
     }
@@ -88,6 +90,11 @@ impl Record {
     /// Notes who calls.
     pub(crate) fn verified(&mut self, caller: &Caller) {
         self.client = Some(caller.client_id().to_owned());
+    }
+
+    /// Notes a refusal that the caller is not told: a health check answers in its own way.
+    pub(crate) fn note(&mut self, refusal: Refusal) {
+        self.noted = Some(refusal);
     }
 
     /// Whether the caller's token was verified.
@@ -115,6 +122,8 @@ impl Record {
     ) {
         self.close_phase();
         self.written = true;
+        let noted = self.noted.take();
+        let refusal = refusal.or(noted.as_ref());
         let cause = refusal.map_or("", |r| r.cause().code());
         let detail = refusal.map_or("", Refusal::detail);
         let status = status.as_u16();

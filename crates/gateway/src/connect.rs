@@ -27,6 +27,7 @@ mod endpoint;
 mod exchange;
 mod fault;
 pub mod forecast;
+mod lacking;
 pub mod lifecycle;
 mod oauth1;
 mod random;
@@ -165,7 +166,8 @@ impl Connector {
     /// # Errors
     /// A refusal whose detail names the cause; see [`ConnectFault`].
     pub async fn credential(&self, user: Option<&str>) -> Result<Credential, Refusal> {
-        Ok(self.obtain(user).await?)
+        let obtained = self.obtain(user).await;
+        obtained.map_err(|fault| self.refusal(fault))
     }
 
     /// [`Connector::credential`] with the fault itself, for whoever sets a connection up.
@@ -187,7 +189,8 @@ impl Connector {
         user: Option<&str>,
         rejected: &Credential,
     ) -> Result<Credential, Refusal> {
-        Ok(self.renewed(user, rejected).await?)
+        let renewed = self.renewed(user, rejected).await;
+        renewed.map_err(|fault| self.refusal(fault))
     }
 
     /// [`Connector::renew`] with the fault itself, for whoever sets a connection up.
@@ -227,31 +230,24 @@ impl Connector {
         futures_util::future::join_all(all).await;
     }
 
-    /// Names of secrets that must be in the store and are not, for the health check.
-    ///
-    /// # Errors
-    /// `store-unavailable`.
-    pub async fn missing_secrets(&self) -> Result<Vec<String>, Refusal> {
+    /// The refusal for a fault; an entry that can't be used is told by its whole name too.
+    fn refusal(&self, fault: ConnectFault) -> Refusal {
         let Ground { source, parts, .. } = self.inner.ground.as_ref();
-        let chosen = match &source.auth.exchange {
-            Some(exchange) => Some(chosen_client_auth(exchange, &parts.settings)?),
-            None => None,
+        let kept = |name: &str| {
+            let mut fields = source.auth.fields.iter();
+            fields.any(|f| f.name == name && f.kept == Kept::Store)
         };
-        let mut missing = Vec::new();
-        for field in &source.auth.fields {
-            let wanted = field.needed && field.required && field.kept == Kept::Store;
-            if wanted && values::applies(field, chosen) {
-                let value = parts
-                    .store
-                    .read(&field.name)
-                    .await
-                    .map_err(ConnectFault::from)?;
-                if value.is_none_or(|v| v.reveal().trim().is_empty()) {
-                    missing.push(field.name.clone());
-                }
+        match &fault {
+            ConnectFault::FieldInvalid { field, .. } if kept(field) => {
+                let whole = parts.store.whole_name(field);
+                let refusal = Refusal::from(fault);
+                Refusal::new(
+                    refusal.cause(),
+                    format!("{}; it is {whole}", refusal.detail()),
+                )
             }
+            _ => fault.into(),
         }
-        Ok(missing)
     }
 
     fn user<'u>(&self, user: Option<&'u str>) -> Result<Option<&'u str>, ConnectFault> {

@@ -169,14 +169,20 @@ impl Gateway {
         check_transport(inbound)?;
         let asks_health = control::asks_health(&inbound.headers, self.settings.compat);
         let caller = match self.verifier.verify(inbound).await {
-            Err(_) if asks_health => return Ok(health::bare(&record.id)),
+            Err(refusal) if asks_health => {
+                record.note(refusal);
+                return Ok(health::bare(&record.id));
+            }
             verified => verified?,
         };
         record.verified(&caller);
-        if asks_health {
-            return Ok(self.health(&caller).await.reply(&record.id));
-        }
         record.enter(Phase::Admit);
+        if asks_health {
+            let health = self.health(&caller).await;
+            let reply = health.reply(&record.id);
+            health.refusal.into_iter().for_each(|r| record.note(r));
+            return Ok(reply);
+        }
         let keys = self.keys.sanitizer(&caller).await?;
         let permitted = admit::admit(self, inbound, keys.pseudonymizer())?;
         record.endpoint = Some(permitted.label(&self.rules).to_owned());

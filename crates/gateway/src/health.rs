@@ -1,11 +1,14 @@
 //! The health check: what is configured and what is missing, for a verified caller; never a value.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
 use crate::gateway::Gateway;
-use crate::refusal::Cause;
+use crate::lacking::{Lack, Lacking};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 
@@ -17,7 +20,8 @@ pub(crate) fn bare(id: &RequestId) -> Reply {
 /// What the check found.
 pub(crate) struct Health {
     members: Map<String, Value>,
-    passed: bool,
+    /// What a call would be refused with, for the log; none when it could be served.
+    pub(crate) refusal: Option<Refusal>,
 }
 
 impl Gateway {
@@ -25,20 +29,18 @@ impl Gateway {
     /// reference's check know; they must tolerate others.
     pub(crate) async fn health(&self, caller: &Caller) -> Health {
         let mut warnings = self.settings.warnings.clone();
-        let secrets = self.connector.missing_secrets().await;
-        let readable = secrets.is_ok();
-        let mut missing = secrets.unwrap_or_default();
-        let keys = self.keys.load().await;
-        match &keys {
-            Err(refusal) if refusal.cause() == Cause::StoreUnavailable => {
-                warnings.push("the secret store is not available at the moment".to_owned());
-            }
-            Err(_) => missing.push(self.keys.required().to_owned()),
-            Ok(_) => {}
+        let keys = self.keys.load().await.err().unwrap_or_default();
+        let keys_fine = keys.is_empty();
+        let mut lacking = keys;
+        lacking.extend(self.connector.lacking_secrets().await);
+        if lacking.iter().any(|l| l.why == Lack::Unavailable) {
+            warnings.push("the secret store is not available at the moment".to_owned());
         }
-        missing.sort();
-        missing.dedup();
-        let passed = missing.is_empty() && readable && keys.is_ok();
+        let names = |wanted: fn(Lack) -> bool| lacking.iter().filter(move |l| wanted(l.why));
+        let missing = names(|why| why == Lack::Missing).map(|l| l.name.as_str());
+        let missing: BTreeSet<&str> = missing.collect();
+        let unusable = names(|why| why != Lack::Missing).map(|l| (l.name.as_str(), l.why.word()));
+        let unusable: BTreeMap<&str, &str> = unusable.collect();
         let source = self.connector.source();
         let address = caller
             .address()
@@ -54,7 +56,7 @@ impl Gateway {
         put("configuredHost", json!(host));
         put("configuredSource", json!(source.id));
         put("missingConfigProperties", json!(missing));
-        put("nonDefaultSalt", json!(keys.is_ok()));
+        put("nonDefaultSalt", json!(keys_fine));
         put(
             "pseudonymImplementation",
             json!(if self.settings.compat {
@@ -67,24 +69,28 @@ impl Gateway {
         if let Some(fingerprint) = self.keys.fingerprint() {
             put("saltSha256Hash", json!(fingerprint));
         }
+        put("unusableConfigProperties", json!(unusable));
         put(
             "userAgent",
             json!(concat!("hushgate/", env!("CARGO_PKG_VERSION"))),
         );
         put("version", json!(env!("CARGO_PKG_VERSION")));
         put("warningMessages", json!(warnings));
-        Health { members, passed }
+        Health {
+            members,
+            refusal: Lacking::refusal_of(&lacking),
+        }
     }
 }
 
 impl Health {
     /// The answer: 200 if a call could be served, else 412.
-    pub(crate) fn reply(self, id: &RequestId) -> Reply {
-        let status = if self.passed {
+    pub(crate) fn reply(&self, id: &RequestId) -> Reply {
+        let status = if self.refusal.is_none() {
             StatusCode::OK
         } else {
             StatusCode::PRECONDITION_FAILED
         };
-        Reply::own(status, format!("{}\r\n", Value::Object(self.members)), id)
+        Reply::own(status, format!("{}\r\n", json!(self.members)), id)
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use hushgate_rules::json::Limits;
-use hushgate_rules::pseudonym::{self, Pseudonymizer, names};
+use hushgate_rules::pseudonym::{self, KeyError, Pseudonymizer, names};
 use hushgate_rules::sanitize::{SanitizeLimits, Sanitizer};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
 use crate::access::Caller;
 use crate::gateway::Settings;
+use crate::lacking::{Lack, Lacking};
 use crate::ports::{Secret, SecretStore, StoreError};
 use crate::refusal::{Cause, Refusal};
 
@@ -91,21 +92,24 @@ impl Keys {
     /// The sanitizer that makes this caller's pseudonyms.
     ///
     /// # Errors
-    /// Those of [`Keys::load`].
+    /// `store-unavailable`, or `configuration-invalid` when keys are missing, malformed or not to be read.
     pub(crate) async fn sanitizer(
         self: &Arc<Self>,
         caller: &Caller,
     ) -> Result<Arc<Sanitizer>, Refusal> {
         let domain = caller.pseudonym_domain().map(str::to_owned);
-        self.load().await?.sanitizer(domain)
+        let loaded = self.load().await.map_err(|lacking| {
+            Lacking::refusal_of(&lacking).unwrap_or_else(|| invalid("they can't be used"))
+        })?;
+        loaded.sanitizer(domain)
     }
 
     /// The keys that are in the store, or were there a moment ago: no request waits for a second look, unless
     /// the first was long ago. A failure is not held, and ends the use of what was held before.
     ///
     /// # Errors
-    /// `store-unavailable`, or `configuration-invalid` when keys are missing or malformed.
-    pub(crate) async fn load(self: &Arc<Self>) -> Result<Arc<Loaded>, Refusal> {
+    /// The secrets that can't be used; at least one.
+    pub(crate) async fn load(self: &Arc<Self>) -> Result<Arc<Loaded>, Vec<Lacking>> {
         if let Some(held) = self.held_for(LONGEST) {
             if held.seen.elapsed() >= FRESH {
                 self.look_again();
@@ -132,7 +136,7 @@ impl Keys {
         });
     }
 
-    async fn renew(&self) -> Result<Arc<Loaded>, Refusal> {
+    async fn renew(&self) -> Result<Arc<Loaded>, Vec<Lacking>> {
         let seen = Instant::now();
         let read = self.read().await;
         let held = read.as_ref().ok().cloned();
@@ -152,21 +156,21 @@ impl Keys {
         Some(held.loaded.keys.fingerprint())
     }
 
-    /// The names of the secrets that must be there.
-    pub(crate) fn required(&self) -> &'static str {
-        if self.compat {
-            names::PSOXY_SALT
-        } else {
-            names::PSEUDONYM_KEY
-        }
-    }
-
     /// Reads the secrets; gives the keys that are held when they are made of the same.
-    async fn read(&self) -> Result<Arc<Loaded>, Refusal> {
+    async fn read(&self) -> Result<Arc<Loaded>, Vec<Lacking>> {
         let wanted = if self.compat { COMPAT } else { NATIVE };
         let asked = wanted.iter().map(|name| self.store.read(name));
-        let read: Result<Vec<_>, _> = join_all(asked).await.into_iter().collect();
-        let secrets = Found(read?);
+        let (mut secrets, mut unread) = (Vec::new(), Vec::new());
+        for (name, read) in wanted.iter().zip(join_all(asked).await) {
+            match read {
+                Ok(secret) => secrets.push(secret),
+                Err(error) => unread.push(Lacking::unread(name, error)),
+            }
+        }
+        if !unread.is_empty() {
+            return Err(unread);
+        }
+        let secrets = Found(secrets);
         if let Some(held) = self.held().as_ref()
             && held.loaded.secrets.is_as(&secrets)
         {
@@ -176,17 +180,41 @@ impl Keys {
             let at = wanted.iter().position(|wanted| *wanted == name)?;
             secrets.0[at].as_ref().map(|s| s.reveal().to_owned())
         };
-        let keys = pseudonym::Keys::from_lookup(lookup, self.compat).map_err(|errors| {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            invalid(&errors.join("; "))
+        let keys = pseudonym::Keys::from_lookup(lookup, self.compat);
+        let keys = keys.map_err(|e| e.iter().map(|e| self.unusable(e)).collect::<Vec<_>>())?;
+        let keys = Pseudonymizer::new(keys, self.options).map_err(|e| {
+            vec![Lacking {
+                name: wanted.first().copied().unwrap_or_default().to_owned(),
+                why: Lack::Invalid,
+                refusal: invalid(&e.to_string()),
+            }]
         })?;
-        let keys = Pseudonymizer::new(keys, self.options).map_err(|e| invalid(&e.to_string()))?;
         Ok(Arc::new(Loaded {
             secrets,
             keys,
             limits: self.limits,
             sanitizers: Mutex::default(),
         }))
+    }
+
+    /// A key that is missing or malformed, with its whole name: a slip in a prefix looks like a missing key,
+    /// and a new one in its place would change every pseudonym.
+    fn unusable(&self, error: &KeyError) -> Lacking {
+        let whole = self.store.whole_name(error.secret());
+        let (why, detail) = match error {
+            KeyError::Missing { hint, .. } => (
+                Lack::Missing,
+                format!(
+                    "secret {whole} is missing: check first that HUSHGATE_SECRETS names the right place; {hint}"
+                ),
+            ),
+            error => (Lack::Invalid, format!("secret {whole}: {error}")),
+        };
+        Lacking {
+            name: error.secret().to_owned(),
+            why,
+            refusal: invalid(&detail),
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {

@@ -14,6 +14,7 @@ pub mod gateway;
 mod health;
 pub mod inbound;
 mod keys;
+pub mod lacking;
 pub mod panics;
 pub mod ports;
 pub mod refusal;

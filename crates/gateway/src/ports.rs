@@ -52,6 +52,13 @@ pub trait SecretStore: Send + Sync {
     /// Reads one secret; `Ok(None)` when the store has no such name. May be cached for a short time.
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>>;
 
+    /// How a message names an entry to those who run the function: its whole name in back quotes, prefix and
+    /// all, and where that is, such as "`/hushgate/zoom/CLIENT_ID` in Parameter Store". For the log; callers
+    /// never see it.
+    fn whole_name(&self, name: &str) -> String {
+        format!("`{name}` in the secret store")
+    }
+
     /// Reads one secret past every cache. What is returned was current at most two seconds ago.
     fn read_newest<'a>(
         &'a self,

@@ -94,16 +94,16 @@ causes! {
         "A pseudonym in the request can't be turned back.", "Use pseudonyms exactly as this function returned them, in the places the rules declare.";
     /// The credential for the source is missing from the secret store.
     CredentialMissing = "credential-missing", 500, Gateway, Some("CONNECTION_SETUP"),
-        "This function has no credential for the source.", "Store the secrets the source needs; the health check names the missing ones.";
+        "This function has no credential for the source.", "Store the secrets the source needs; the health check names the missing ones, and the function's log where each was looked for.";
     /// The source's token endpoint or API refused our credential.
     CredentialRejected = "credential-rejected", 502, Gateway, Some("CONNECTION_SETUP"),
         "The source rejected this function's credential.", "Check or renew the credential; the function's log names the reason.";
-    /// The secret store did not answer.
+    /// The secret store did not answer, or failed in a way that may pass.
     StoreUnavailable = "store-unavailable", 503, Gateway, Some("CONFIGURATION_FAILURE"),
-        "The secret store is not available at the moment.", "Retry shortly; if it stays, check the store and this function's permission.";
-    /// This function is configured wrongly.
+        "The secret store is not available at the moment.", "Retry shortly; if it stays, check that this function reaches the store; its log names the reason.";
+    /// This function is configured wrongly, or may not read what its configuration names.
     ConfigurationInvalid = "configuration-invalid", 500, Gateway, Some("CONFIGURATION_FAILURE"),
-        "This function is configured wrongly.", "Run `hushgate config --check` with this function's environment.";
+        "This function is configured wrongly.", "See the function's log: under this request id it names what is wrong; the health check names secrets that are missing or can't be used.";
     /// The source did not answer in time.
     SourceTimeout = "source-timeout", 504, Source, Some("SOURCE_API_READ_TIMEOUT"),
         "The source did not answer in time.", "Retry, or ask for less data per call.";

@@ -49,5 +49,7 @@ mod server;
 mod setup;
 #[path = "connect/shared.rs"]
 mod shared;
+#[path = "shared/ward.rs"]
+mod ward;
 #[path = "connect/wire.rs"]
 mod wire;

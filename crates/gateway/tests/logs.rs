@@ -17,15 +17,19 @@ mod support;
 #[path = "gateway/upstream.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the gateway")]
 mod upstream;
+#[path = "shared/ward.rs"]
+mod ward;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use support::{Bench, get, pseudonym_of, request};
-use upstream::{Step, Upstream, answer, json};
+use issuer::token_with;
+use support::{Bench, get, json_of, pseudonym_of, request, text_of};
+use upstream::{Step, Upstream, answer, json as json_answer};
+use ward::{Fails, Ward};
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -91,10 +95,10 @@ async fn writes_one_line_per_request_without_anything_that_was_sent() {
                 &[("x-user", "lovelace")],
                 r#"{"message":"lovelace@example.com"}"#,
             ),
-            target if target.contains("page=7") => json("{\"users\": lovelace"),
-            _ => {
-                json(r#"{"users":[{"id":"lovelace-17","email":"lovelace@example.com"}],"count":1}"#)
-            }
+            target if target.contains("page=7") => json_answer("{\"users\": lovelace"),
+            _ => json_answer(
+                r#"{"users":[{"id":"lovelace-17","email":"lovelace@example.com"}],"count":1}"#,
+            ),
         })]
     })
     .await;
@@ -184,5 +188,212 @@ async fn writes_one_line_per_request_without_anything_that_was_sent() {
     assert!(!log.to_lowercase().contains("lovelace"), "{log}");
     for secret in [token.as_str(), "secret-of-the-client", "tok1", "eyJ"] {
         assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+/// The lines of the audit that were collected.
+fn audit(sink: &Sink) -> Vec<Value> {
+    let log = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    let lines = log
+        .lines()
+        .map(|l| serde_json::from_str::<Value>(l).unwrap());
+    lines.filter(|l| l["target"] == "hushgate::audit").collect()
+}
+
+/// Entries that are there, those that can't be read; what the health check calls missing and unusable, the
+/// cause of a call, and what the log says.
+type Lacking<'a> = (
+    &'a [(&'a str, &'a str)],
+    &'a [(&'static str, Fails)],
+    Value,
+    Value,
+    &'a str,
+    &'a [&'a str],
+);
+
+#[tokio::test]
+async fn what_a_function_lacks_is_told_apart_by_name_and_in_full_by_the_log() {
+    const KEY: (&str, &str) = (
+        "PSEUDONYM_KEY",
+        "Zm9yIHRlc3RzIG9ubHksIG5ldmVyIHVzZSB0aGlzIGtleQ==",
+    );
+    const ID: (&str, &str) = ("CLIENT_ID", "client");
+    const SECRET: (&str, &str) = ("CLIENT_SECRET", "secret-of-the-client");
+    let check_first =
+        "check first that HUSHGATE_SECRETS names the right place; where there never was one";
+    let rows: [Lacking<'_>; 9] = [
+        (
+            &[],
+            &[],
+            json!(["CLIENT_ID", "CLIENT_SECRET", "PSEUDONYM_KEY"]),
+            json!({}),
+            "configuration-invalid",
+            &[
+                "secret `/acme/zom/PSEUDONYM_KEY` in a service is missing",
+                check_first,
+                "connect-secret-missing: secret `/acme/zom/CLIENT_ID` in a service is missing or blank; check that HUSHGATE_SECRETS and HUSHGATE_CONNECTION name the right place",
+                "`/acme/zom/CLIENT_SECRET`",
+            ],
+        ),
+        (
+            &[KEY, ID, ("CLIENT_SECRET", " \n")],
+            &[],
+            json!(["CLIENT_SECRET"]),
+            json!({}),
+            "credential-missing",
+            &["secret `/acme/zom/CLIENT_SECRET` in a service is missing or blank"],
+        ),
+        (
+            &[KEY, ID, SECRET],
+            &[("CLIENT_SECRET", Fails::Denied)],
+            json!([]),
+            json!({"CLIENT_SECRET": "denied"}),
+            "configuration-invalid",
+            &[
+                "connect-store-refused",
+                "the role needs to read `/acme/zom/CLIENT_SECRET`",
+            ],
+        ),
+        (
+            &[KEY, ID, SECRET],
+            &[("CLIENT_SECRET", Fails::Unfit)],
+            json!([]),
+            json!({"CLIENT_SECRET": "invalid"}),
+            "configuration-invalid",
+            &[
+                "connect-store-refused",
+                "`/acme/zom/CLIENT_SECRET`: it is no text",
+            ],
+        ),
+        (
+            &[KEY, ID, SECRET],
+            &[("CLIENT_SECRET", Fails::Unavailable)],
+            json!([]),
+            json!({"CLIENT_SECRET": "unavailable"}),
+            "store-unavailable",
+            &["connect-store: ", "`/acme/zom/CLIENT_SECRET`: no answer"],
+        ),
+        (
+            &[KEY, ID, SECRET],
+            &[("PSEUDONYM_KEY", Fails::Denied)],
+            json!([]),
+            json!({"PSEUDONYM_KEY": "denied"}),
+            "configuration-invalid",
+            &["the role needs to read `/acme/zom/PSEUDONYM_KEY`"],
+        ),
+        (
+            &[KEY, ID, SECRET],
+            &[("PSEUDONYM_KEY", Fails::Unavailable)],
+            json!([]),
+            json!({"PSEUDONYM_KEY": "unavailable"}),
+            "store-unavailable",
+            &["`/acme/zom/PSEUDONYM_KEY`: no answer"],
+        ),
+        (
+            &[("PSEUDONYM_KEY", "not*base64"), ID, SECRET],
+            &[],
+            json!([]),
+            json!({"PSEUDONYM_KEY": "invalid"}),
+            "configuration-invalid",
+            &[
+                "secret `/acme/zom/PSEUDONYM_KEY` in a service",
+                "is not Base64",
+            ],
+        ),
+        (
+            &[KEY, SECRET],
+            &[("CLIENT_SECRET", Fails::Denied)],
+            json!(["CLIENT_ID"]),
+            json!({"CLIENT_SECRET": "denied"}),
+            "",
+            &[
+                "`/acme/zom/CLIENT_ID`",
+                "the role needs to read `/acme/zom/CLIENT_SECRET`",
+            ],
+        ),
+    ];
+    let upstream = Upstream::answering(json_answer("{}")).await;
+    for (entries, failing, missing, unusable, cause, told) in rows {
+        let (sink, guard) = listen();
+        let bench = Bench {
+            store: Arc::new(Ward::new(entries, failing)),
+            ..Bench::default()
+        };
+        let gateway = bench.before(&upstream);
+        let check = get("/").header("x-hushgate-health-check", "1");
+        let health = check.to(&gateway).await;
+        let call = get("/v1/users").to(&gateway).await;
+        drop(guard);
+        assert_eq!(health.status(), 412);
+        let answer = json_of(&health);
+        assert_eq!(answer["missingConfigProperties"], missing);
+        assert_eq!(answer["unusableConfigProperties"], unusable);
+        let gone = unusable.to_string().contains("unavailable");
+        assert_eq!(
+            text_of(&health).contains("not available at the moment"),
+            gone
+        );
+        // Whole names are for the log.
+        for answer in [text_of(&health), text_of(&call)] {
+            assert!(
+                !answer.contains("acme") && !answer.contains("role"),
+                "{answer}"
+            );
+        }
+        let lines = audit(&sink);
+        assert_eq!(lines.len(), 2);
+        let (checked, called) = (&lines[0], &lines[1]);
+        assert_eq!(checked["status"], 412);
+        assert_eq!(checked["cause"], called["cause"], "{checked} {called}");
+        if !cause.is_empty() {
+            assert_eq!(checked["cause"], cause, "{checked}");
+        }
+        let detail = checked["detail"].as_str().unwrap();
+        for part in told {
+            assert!(detail.contains(part), "{part}: {detail}");
+        }
+        for secret in ["secret-of-the-client", "not*base64", KEY.1] {
+            assert!(!detail.contains(secret), "{detail}");
+        }
+    }
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_log_says_why_a_health_check_is_answered_as_to_a_stranger() {
+    let upstream = Upstream::answering(json_answer("{}")).await;
+    let gateway = Bench::default().before(&upstream);
+    let (late, other, source) = (
+        token_with(|c| c["exp"] = json!(1)),
+        token_with(|c| c["aud"] = json!("https://other.example.com")),
+        token_with(|c| c["sub"] = json!("workload-2")),
+    );
+    let (sink, guard) = listen();
+    for stranger in [
+        get("/").without("authorization"),
+        get("/").token(&late),
+        get("/").token(&other),
+        get("/").token(&source),
+    ] {
+        let reply = stranger.header("x-hushgate-health-check", "1").to(&gateway);
+        assert_eq!(text_of(&reply.await), "{\"status\":\"up\"}\r\n");
+    }
+    drop(guard);
+    let lines = audit(&sink);
+    let causes: Vec<_> = lines.iter().map(|l| l["cause"].as_str().unwrap()).collect();
+    let wanted = [
+        "token-missing",
+        "token-invalid",
+        "token-invalid",
+        "caller-not-allowed",
+    ];
+    assert_eq!(causes, wanted);
+    for (line, word) in lines.iter().zip(["", "expired", "audience", "source"]) {
+        assert_eq!(
+            (&line["status"], &line["client"]),
+            (&json!(200), &json!(""))
+        );
+        let detail = line["detail"].as_str().unwrap();
+        assert!(!detail.is_empty() && detail.contains(word), "{line}");
     }
 }

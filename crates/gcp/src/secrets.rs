@@ -129,6 +129,11 @@ impl SecretManager {
 }
 
 impl Backend for SecretManager {
+    fn whole_name(&self, name: &str) -> String {
+        let id = self.id(name).unwrap_or_else(|_| name.to_owned());
+        format!("`{}` in Secret Manager", self.calls.full(&id))
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             let found = self.look(name, None, Care::Exact).await?;

@@ -32,7 +32,12 @@ impl Reader<'_> {
                 let found = self.store.read_newest(name).await;
                 let secret = found
                     .map_err(|e| e.to_string())?
-                    .ok_or_else(|| format!("there is no `{name}` in the secret store"))?;
+                    .ok_or_else(|| {
+                        format!(
+                            "there is no {}; check this name, and the place that HUSHGATE_SECRETS names",
+                            self.store.whole_name(name)
+                        )
+                    })?;
                 text(unpack(secret.reveal().as_bytes()), &format!("store:{name}"))
             }
             DocumentAt::Object(at) => self.object(at).await,

@@ -38,6 +38,10 @@ impl EnvironmentStore {
 }
 
 impl SecretStore for EnvironmentStore {
+    fn whole_name(&self, name: &str) -> String {
+        format!("`{name}` in the environment")
+    }
+
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         let found = self.0.get(name).filter(|v| !v.is_empty()).map(Secret::new);
         Box::pin(async move { Ok(found) })

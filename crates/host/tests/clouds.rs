@@ -139,7 +139,10 @@ async fn rules_that_can_not_be_read_stop_the_start_and_nothing_takes_their_place
         ("gs://acme-rules/empty.yaml", "empty.yaml"),
         ("gs://acme-rules/../x", "HUSHGATE_RULES"),
         ("gs://acme-rules", "no key after the bucket"),
-        ("store:NONE", "there is no `NONE` in the secret store"),
+        (
+            "store:NONE",
+            "there is no `NONE` in the environment; check this name, and the place that HUSHGATE_SECRETS names",
+        ),
     ] {
         let told = problems(&buckets, BUILT, &[("HUSHGATE_RULES", at)]).await;
         assert!(told.contains(wanted), "{at}: {told}");

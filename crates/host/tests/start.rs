@@ -130,10 +130,11 @@ async fn the_policy_in_the_store_is_read_at_start_and_nothing_takes_its_place() 
         ("HUSHGATE_SECRETS", &good.at()),
     ])
     .await;
-    assert!(
-        told.contains("there is no `OTHER` in the secret store"),
-        "{told}"
+    let wanted = format!(
+        "HUSHGATE_ACCESS: there is no `OTHER` in the secrets file {}; check this name, and the place that HUSHGATE_SECRETS names",
+        good.0.display()
     );
+    assert_eq!(told, wanted);
     let wrong = Secrets::new("policy-wrong", &text("clients:\n  - nonsense: geheim\n"));
     let told = problems(&[access, ("HUSHGATE_SECRETS", &wrong.at())]).await;
     assert!(told.contains("store:ACCESS_POLICY:2:"), "{told}");

@@ -196,13 +196,31 @@ async fn a_refusal_names_the_entry_and_the_permission() {
             let resource = match (kind, resource) {
                 (_, "*") => "*".to_owned(),
                 (Kind::Parameters, _) => format!("parameter{full}"),
-                (Kind::Secrets, _) => format!("secret:{full}"),
+                // As a policy must name it: AWS adds a dash and six letters to the name.
+                (Kind::Secrets, _) => format!("secret:{full}-??????"),
             };
             let text = format!(
                 "the secret store denied access to `{full}`: the role needs `{permission}` on `{resource}`"
             );
             assert_eq!(error.to_string(), text);
         }
+    }
+}
+
+#[tokio::test]
+async fn an_entry_is_named_with_its_prefix_and_service() {
+    for (kind, wanted) in [
+        (
+            Kind::Parameters,
+            "`/acme/zoom/connections/work/A` in Parameter Store",
+        ),
+        (
+            Kind::Secrets,
+            "`acme/zoom/connections/work/A` in Secrets Manager",
+        ),
+    ] {
+        let store = kind.store(9, "acme/zoom");
+        assert_eq!(store.whole_name("connections/work/A"), wanted);
     }
 }
 

@@ -127,6 +127,60 @@ async fn without_credentials_it_is_told_what_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slip_in_the_prefix_is_told_with_the_name_that_was_looked_for() {
+    let Some(services) = Services::start("slip", |_| Action::Pass).await else {
+        return;
+    };
+    let place = format!("{}x", services.place);
+    let mut variables = services.with_key();
+    variables.push(("HUSHGATE_SECRETS", &place));
+    let Some(world) = World::start(&variables).await else {
+        return;
+    };
+    let answer = world.invoke(&world.get("/v2/people").function_url()).await;
+    assert_eq!(answer.code(), "configuration-invalid");
+    let whole = format!(
+        "secret `{}x/PSEUDONYM_KEY` in Parameter Store is missing: check first that HUSHGATE_SECRETS names the right place",
+        services.prefix
+    );
+    assert!(world.log().contains(&whole), "{}", world.log());
+    // The caller learns no name.
+    assert!(!String::from_utf8_lossy(&answer.body()).contains(&services.prefix));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_the_role_may_not_read_is_no_outage() {
+    let denied = |call: &Call| {
+        if call.body["Name"]
+            .as_str()
+            .is_some_and(|name| name.ends_with("/CLIENT_SECRET"))
+            && call.operation == "GetParameter"
+        {
+            Action::Fail(400, "AccessDeniedException", "is not authorized")
+        } else {
+            Action::Pass
+        }
+    };
+    let Some(services) = Services::start("field", denied).await else {
+        return;
+    };
+    let Some(world) = World::start(&services.with_key()).await else {
+        return;
+    };
+    let answer = world.invoke(&world.get("/v2/people").function_url()).await;
+    assert_eq!(
+        (answer.status(), answer.code().as_str()),
+        (500, "configuration-invalid")
+    );
+    let told = format!(
+        "connect-store-refused: the secret store denied access to `{0}/CLIENT_SECRET`: the role needs \
+         `ssm:GetParameter` on `parameter{0}/CLIENT_SECRET`",
+        services.prefix
+    );
+    assert!(world.log().contains(&told), "{}", world.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_come_from_the_standard_chain() {
     let role = LoopbackServer::start(|_: Request| {
         let text = "{\"AccessKeyId\":\"AKIDOFTHECONTAINER\",\"SecretAccessKey\":\"secret-of-the-tests\",\

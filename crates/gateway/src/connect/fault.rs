@@ -14,8 +14,11 @@ use crate::time;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectFault {
-    /// A secret that the source needs is not in the store, or is blank.
-    #[error("secret `{0}` is missing from the store or blank; store it under that name")]
+    /// A secret that the source needs is not in the store, or is blank; with its
+    /// [whole name](crate::ports::SecretStore::whole_name).
+    #[error(
+        "secret {0} is missing or blank; check that HUSHGATE_SECRETS and HUSHGATE_CONNECTION name the right place, then store it under that name"
+    )]
     SecretMissing(String),
     /// A setting that the source needs is not configured.
     #[error("setting `{0}` is missing from the configuration; set it")]
@@ -28,9 +31,12 @@ pub enum ConnectFault {
         /// What is wrong with it and what is wanted.
         problem: String,
     },
-    /// The secret store failed.
+    /// The secret store failed in a way that may pass.
     #[error("{0}")]
     Store(String),
+    /// The secret store denied access, or has or takes no such entry; that does not pass by itself.
+    #[error("{0}")]
+    StoreRefused(String),
     /// The host gives no platform identity, but the source needs one.
     #[error(
         "`client_auth: federated` needs an identity token of the hosting cloud, and this host has none; use another client authentication or deploy to AWS or Google Cloud"
@@ -132,6 +138,7 @@ codes! {
         SettingMissing = "connect-setting-missing";
         FieldInvalid = "connect-field-invalid";
         Store = "connect-store";
+        StoreRefused = "connect-store-refused";
         PlatformMissing = "connect-platform-missing";
         PlatformFailed = "connect-platform-failed";
         PlatformDenied = "connect-platform-denied";
@@ -164,6 +171,7 @@ impl ConnectFault {
             Self::SettingMissing(_) => FaultCode::SettingMissing.text(),
             Self::FieldInvalid { .. } => FaultCode::FieldInvalid.text(),
             Self::Store(_) => FaultCode::Store.text(),
+            Self::StoreRefused(_) => FaultCode::StoreRefused.text(),
             Self::PlatformMissing => FaultCode::PlatformMissing.text(),
             Self::PlatformFailed(_) => FaultCode::PlatformFailed.text(),
             Self::PlatformDenied(_) => FaultCode::PlatformDenied.text(),
@@ -226,6 +234,7 @@ impl ConnectFault {
             Self::SecretMissing(_) => Cause::CredentialMissing,
             Self::SettingMissing(_)
             | Self::FieldInvalid { .. }
+            | Self::StoreRefused(_)
             | Self::PlatformMissing
             | Self::OtherHost(_) => Cause::ConfigurationInvalid,
             Self::Store(_) => Cause::StoreUnavailable,
@@ -295,7 +304,7 @@ impl From<ConnectFault> for Refusal {
 impl From<FillError> for ConnectFault {
     fn from(error: FillError) -> Self {
         match error {
-            FillError::Missing(name) => Self::SecretMissing(name),
+            FillError::Missing(name) => Self::SecretMissing(format!("`{name}`")),
             FillError::Unfit { field, problem } => Self::FieldInvalid {
                 field,
                 problem: problem.to_owned(),
@@ -306,6 +315,13 @@ impl From<FillError> for ConnectFault {
 
 impl From<StoreError> for ConnectFault {
     fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
+        let text = error.to_string();
+        match error {
+            StoreError::Unavailable(_) => Self::Store(text),
+            StoreError::Denied { .. }
+            | StoreError::ReadOnly(_)
+            | StoreError::NoLocks
+            | StoreError::Unfit { .. } => Self::StoreRefused(text),
+        }
     }
 }

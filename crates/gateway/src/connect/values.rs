@@ -7,11 +7,15 @@ use futures_util::future::join_all;
 use super::fault::ConnectFault;
 use super::source::{Auth, ClientAuthKind, Field, Kept};
 use super::{ConnectorParts, chosen_client_auth};
-use crate::ports::Secret;
+use crate::ports::{Secret, SecretStore};
 
 /// The values of the fields that an exchange or a credential uses.
 #[derive(Debug, Default)]
-pub(super) struct Values(BTreeMap<String, Secret>);
+pub(super) struct Values {
+    given: BTreeMap<String, Secret>,
+    /// Those that are in no store, and need not be; with their whole names.
+    absent: BTreeMap<String, String>,
+}
 
 /// What values are read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,30 +62,33 @@ impl Values {
                 Kept::Settings => Ok(settings.get(&field.name).map(Secret::new)),
             }
         });
-        let mut values = BTreeMap::new();
+        let mut values = Self::default();
         for (field, given) in fields.iter().zip(join_all(reads).await) {
             let given = given?.and_then(|s| usable(s.reveal()));
             let value = given.or_else(|| field.default.as_deref().map(Secret::new));
-            match value {
-                Some(value) => {
-                    values.insert(field.name.clone(), value);
-                }
-                None if field.required => return Err(missing(field)),
-                None => {
-                    values.insert(field.name.clone(), Secret::new(""));
-                }
+            if value.is_none() && field.required {
+                return Err(missing(field, store.as_ref()));
             }
+            if value.is_none() && field.kept == Kept::Store {
+                let name = store.whole_name(&field.name);
+                values.absent.insert(field.name.clone(), name);
+            }
+            let value = value.unwrap_or_else(|| Secret::new(""));
+            values.given.insert(field.name.clone(), value);
         }
-        Ok(Self(values))
+        Ok(values)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(Secret::reveal)
+        self.given.get(name).map(Secret::reveal)
     }
 
     pub(super) fn need(&self, name: &str) -> Result<&str, ConnectFault> {
         let value = self.get(name).filter(|v| !v.is_empty());
-        value.ok_or_else(|| ConnectFault::SecretMissing(name.to_owned()))
+        value.ok_or_else(|| {
+            let whole = self.absent.get(name).cloned();
+            ConnectFault::SecretMissing(whole.unwrap_or_else(|| format!("`{name}`")))
+        })
     }
 }
 
@@ -91,15 +98,15 @@ pub(super) fn applies(field: &Field, client_auth: Option<ClientAuthKind>) -> boo
 }
 
 /// A value without the white space and control characters that copying adds; `None` when blank.
-fn usable(value: &str) -> Option<Secret> {
+pub(super) fn usable(value: &str) -> Option<Secret> {
     let stray = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
     let trimmed = value.trim_matches(stray);
     (!trimmed.is_empty()).then(|| Secret::new(trimmed))
 }
 
-fn missing(field: &Field) -> ConnectFault {
+pub(super) fn missing(field: &Field, store: &dyn SecretStore) -> ConnectFault {
     match field.kept {
-        Kept::Store => ConnectFault::SecretMissing(field.name.clone()),
+        Kept::Store => ConnectFault::SecretMissing(store.whole_name(&field.name)),
         Kept::Settings => ConnectFault::SettingMissing(field.name.clone()),
     }
 }

@@ -102,7 +102,7 @@ fn token(loaded: &Loaded, domain: Option<&str>) -> String {
 }
 
 /// The request that begins another look, and the end of it.
-async fn looked_again(keys: &Arc<Keys>) -> Result<Arc<Loaded>, Refusal> {
+async fn looked_again(keys: &Arc<Keys>) -> Result<Arc<Loaded>, Vec<Lacking>> {
     tokio::time::advance(FRESH).await;
     let loaded = keys.load().await;
     drop(keys.reading.lock().await);
@@ -163,7 +163,9 @@ async fn keys_that_are_gone_or_can_not_be_read_are_used_no_longer() {
         store.put(key);
         store.out.store(out, Ordering::Relaxed);
         looked_again(&keys).await.unwrap();
-        let refused = keys.load().await.err().map(|refusal| refusal.cause());
+        let refused = keys.load().await.err();
+        let refused = refused.and_then(|lacking| Lacking::refusal_of(&lacking));
+        let refused = refused.map(|refusal| refusal.cause());
         assert_eq!(refused, Some(cause), "{key:?}");
         store.put(Some(OLD));
         store.out.store(false, Ordering::Relaxed);

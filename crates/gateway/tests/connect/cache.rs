@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hushgate_gateway::connect::{Connector, Credential};
+use hushgate_gateway::lacking::Lack;
 use hushgate_gateway::ports::{MemoryStore, Secret, SecretStore as _};
 use hushgate_gateway::refusal::Refusal;
 
@@ -216,6 +217,9 @@ async fn the_health_check_learns_which_secrets_are_missing() {
         (zoom, vec!["CLIENT_SECRET", "ACCOUNT_ID"]),
         (outlook, vec![]),
     ] {
-        assert_eq!(setup.connector().missing_secrets().await.unwrap(), missing);
+        let lacking = setup.connector().lacking_secrets().await;
+        assert!(lacking.iter().all(|l| l.why == Lack::Missing));
+        let names: Vec<_> = lacking.iter().map(|l| l.name.as_str()).collect();
+        assert_eq!(names, missing);
     }
 }

@@ -1,5 +1,6 @@
 //! What a refusal says, so that an operator knows what to do.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use hushgate_gateway::connect::forecast::Ending;
@@ -7,6 +8,7 @@ use hushgate_gateway::connect::forecast::Ending;
 use crate::bench::{Bench, numbered};
 use crate::server::reply;
 use crate::setup::{MARK, START, Setup};
+use crate::ward::{Fails, Ward};
 
 #[tokio::test]
 async fn a_known_error_is_named_with_its_next_step() {
@@ -22,7 +24,7 @@ async fn a_known_error_is_named_with_its_next_step() {
     );
 }
 
-/// The source, its secrets beside good ones, and how the refusal begins.
+/// The source, its secrets beside good ones, and what the refusal begins with or holds.
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
 
 #[tokio::test]
@@ -122,5 +124,74 @@ async fn the_age_of_the_connection_settles_why_it_was_refused() {
         let again = bench.refused().await;
         let cooling = format!("invalid_grant; {wanted}");
         assert!(again.detail().ends_with(&cooling), "{}", again.detail());
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_missing_or_wrong_is_told_by_its_whole_name() {
+    let client = [("CLIENT_ID", "a"), ("CLIENT_SECRET", "b")];
+    let rows: [Row<'_>; 4] = [
+        (
+            "zoom",
+            &client,
+            "secret `/acme/zom/ACCOUNT_ID` in a service is missing",
+        ),
+        // The life cycle finds this one missing, not the exchange.
+        (
+            "jira-cloud",
+            &client,
+            "secret `/acme/zom/REFRESH_TOKEN` in a service is missing",
+        ),
+        (
+            "github",
+            &[("CLIENT_ID", "a"), ("PRIVATE_KEY", "do-not-show")],
+            "it is `/acme/zom/PRIVATE_KEY` in a service",
+        ),
+        (
+            "slack-discovery-api",
+            &[("ACCESS_TOKEN", "do-not\n-show")],
+            "it is `/acme/zom/ACCESS_TOKEN` in a service",
+        ),
+    ];
+    for (id, secrets, told) in rows {
+        let mut setup = Setup::shipped(id, "http://127.0.0.1:9", &[]);
+        setup.settings = &[("INSTALLATION_ID", "1"), ("CLIENT_ID", "a")];
+        setup.store = Arc::new(Ward::new(secrets, &[]));
+        let refused = setup.connector().credential(None).await.unwrap_err();
+        let detail = refused.detail();
+        assert!(detail.contains(told), "{id}: {detail}");
+        assert!(!detail.contains(MARK), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_store_refuses_is_no_outage() {
+    for (fails, code, cause) in [
+        (
+            Fails::Denied,
+            "connect-store-refused: ",
+            "configuration-invalid",
+        ),
+        (
+            Fails::Unfit,
+            "connect-store-refused: ",
+            "configuration-invalid",
+        ),
+        (Fails::Unavailable, "connect-store: ", "store-unavailable"),
+    ] {
+        for (id, entry) in [("zoom", "CLIENT_SECRET"), ("jira-cloud", "REFRESH_TOKEN")] {
+            let secrets = [
+                ("CLIENT_ID", "a"),
+                ("CLIENT_SECRET", "b"),
+                ("ACCOUNT_ID", "c"),
+            ];
+            let mut setup = Setup::shipped(id, "http://127.0.0.1:9", &[]);
+            setup.store = Arc::new(Ward::new(&secrets, &[(entry, fails)]));
+            let refused = setup.connector().credential(None).await.unwrap_err();
+            assert_eq!(refused.cause().code(), cause, "{id} {fails:?}: {refused}");
+            let detail = refused.detail();
+            assert!(detail.starts_with(code), "{detail}");
+            assert!(detail.contains(&format!("`/acme/zom/{entry}`")), "{detail}");
+        }
     }
 }

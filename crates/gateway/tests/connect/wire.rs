@@ -267,7 +267,7 @@ async fn a_call_does_not_ask_for_what_only_a_look_at_the_account_needs() {
     let secrets = [("ACCESS_TOKEN", "t")];
     let setup = Setup::shipped("atlassian-organization", &server.origin, &secrets);
     let connector = setup.connector();
-    assert!(connector.missing_secrets().await.unwrap().is_empty());
+    assert!(connector.lacking_secrets().await.is_empty());
     let credential = connector.credential(None).await.unwrap();
     assert_eq!(bearer(&credential), "Bearer t");
     let fault = connector.validate(None).await.unwrap_err();

@@ -329,6 +329,81 @@ async fn what_can_t_be_read_keeps_the_function_from_starting() {
     }
 }
 
+/// The code that the page promises where this is the case.
+fn promised(case: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cloud-run.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let row = page
+        .lines()
+        .find(|line| line.starts_with(&format!("| {case} |")));
+    let code = row.and_then(|row| row.split('`').nth(1));
+    code.unwrap_or_else(|| panic!("no row {case}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_may_not_be_read_is_refused_as_the_page_says() {
+    let world = world!();
+    for (status, word, case) in [
+        (
+            403,
+            "PERMISSION_DENIED",
+            "a service account that may not read an entry",
+        ),
+        (
+            503,
+            "UNAVAILABLE",
+            "a metadata server, a store or a secret's service out of reach",
+        ),
+    ] {
+        for entry in ["PSEUDONYM_KEY", "CLIENT_SECRET"] {
+            let name = format!("projects/{}/secrets/acme--{entry}", world.project.id);
+            world
+                .project
+                .front
+                .mishap(&name, usize::MAX, Mishap::Status(status, word));
+            let function = world.function(&[]).await;
+            let (_, answer) = world.call(&function, "authorization").await;
+            assert!(answer.contains(&promised(case)), "{entry}: {answer}");
+            assert!(!answer.contains("acme--"), "told in the log only");
+            let log = function.log();
+            assert!(log.contains(&name), "{log}");
+            if status == 403 {
+                assert!(
+                    log.contains("grant `secretmanager.versions.access`"),
+                    "{log}"
+                );
+            }
+            world.project.front.calm();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slip_in_the_prefix_is_told_with_the_name_that_was_looked_for() {
+    let world = world!();
+    let slip = format!("gcp-secretmanager:{}/acmex", world.project.id);
+    let slip = ("HUSHGATE_SECRETS", slip.as_str());
+    let (status, log) = world.end(&[slip]).await;
+    assert_eq!(status.code(), Some(1), "{log}");
+    let whole = |entry: &str| {
+        let id = &world.project.id;
+        format!("`projects/{id}/secrets/acmex--{entry}` in Secret Manager")
+    };
+    assert!(
+        log.contains(&format!("there is no {}", whole("ACCESS"))),
+        "{log}"
+    );
+    let policy = world.project.store().read("ACCESS").await.unwrap().unwrap();
+    let more = [slip, ("HUSHGATE_ACCESS", policy.reveal())];
+    let function = world.function(&more).await;
+    let (status, answer) = world.call(&function, "authorization").await;
+    assert_eq!(status, 500, "{answer}");
+    let log = function.log();
+    let told = format!("secret {} is missing: check first", whole("PSEUDONYM_KEY"));
+    assert!(log.contains(&told), "{log}");
+    assert!(!answer.contains("acmex"), "told in the log only");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_without_identity_says_so_and_answers_when_it_has_one() {
     let world = world!();

@@ -76,6 +76,11 @@ pub(crate) async fn put(store: &RemoteStore, name: &str, value: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn behaves_as_every_store() {
     let project = project!();
+    let whole = format!(
+        "`projects/{}/secrets/acme--connections--a--B` in Secret Manager",
+        project.id
+    );
+    assert_eq!(project.store().whole_name("connections/a/B"), whole);
     testing::check(Arc::new(project.store())).await;
     testing::check_admin(Arc::new(project.store())).await;
 }

@@ -79,5 +79,7 @@ name other authorities in their place, for example those of a network that inspe
 ## What a function answers without a token
 
 `GET /healthz` answers `ok`, and a request with `X-Hushgate-Health-Check` answers `{\"status\":\"up\"}`. Both say only that the
-process runs. With a valid token, the health check tells what is configured and which secrets are missing, never a value.
+process runs. With a valid token, the health check tells what is configured, which secrets are missing (`missingConfigProperties`) and
+which are there and can't be used (`unusableConfigProperties`: `denied`, `invalid` or `unavailable`), never a value. Why, and under which
+whole name each was looked for, stands in the log alone.
 ";

@@ -128,6 +128,10 @@ impl Inner {
 }
 
 impl SecretStore for FileStore {
+    fn whole_name(&self, name: &str) -> String {
+        format!("`{name}` in the secrets file {}", self.0.path.display())
+    }
+
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         let name = name.to_owned();
         self.run(move |inner| inner.read(&name))

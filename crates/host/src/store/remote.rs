@@ -237,6 +237,10 @@ fn lock_name(name: &str) -> Result<String, StoreError> {
 }
 
 impl SecretStore for RemoteStore {
+    fn whole_name(&self, name: &str) -> String {
+        self.0.backend.whole_name(name)
+    }
+
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         Box::pin(self.0.read(name))
     }

@@ -177,3 +177,22 @@ async fn the_environment_is_read_only_and_a_blank_is_no_secret() {
         Err(StoreError::ReadOnly(_))
     ));
 }
+
+#[tokio::test]
+async fn an_entry_has_a_whole_name_wherever_it_is_kept() {
+    let scratch = Scratch::new("whole", "{}", 0o600);
+    let file = FileStore::open(&scratch.0).unwrap();
+    let place = scratch.0.display();
+    let wanted = format!("`A` in the secrets file {place}");
+    assert_eq!(file.whole_name("A"), wanted);
+    let view = ConnectionView::new(Arc::new(file), "work");
+    let wanted = format!("`connections/work/A` in the secrets file {place}");
+    assert_eq!(view.whole_name("A"), wanted);
+    let environment = EnvironmentStore::new(Environment::new());
+    assert_eq!(environment.whole_name("A"), "`A` in the environment");
+    let view = ConnectionView::new(Arc::new(environment), "work");
+    assert_eq!(
+        view.whole_name("A"),
+        "`connections/work/A` in the environment"
+    );
+}

@@ -32,6 +32,10 @@ impl ConnectionView {
 }
 
 impl SecretStore for ConnectionView {
+    fn whole_name(&self, name: &str) -> String {
+        self.store.whole_name(&self.name(name))
+    }
+
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         Box::pin(async move { self.store.read(&self.name(name)).await })
     }

@@ -1,14 +1,18 @@
 //! What can be wrong with keys, with the use of them, and with a token.
 
+use super::secrets::names;
+
 /// A problem of the configured key material. Names the secret, never its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// A required secret is not set.
-    #[error("the secret `{name}` is missing: {hint}")]
+    #[error(
+        "the secret `{name}` is missing: check first that it is looked for in the right place; {hint}"
+    )]
     Missing {
         /// Name of the secret.
         name: &'static str,
-        /// How to make it.
+        /// How to make it, or what it must be.
         hint: &'static str,
     },
     /// A secret is set to nothing but white space.
@@ -42,6 +46,16 @@ pub enum KeyError {
 }
 
 impl KeyError {
+    /// The name of the secret that is meant.
+    pub fn secret(&self) -> &'static str {
+        match self {
+            Self::Missing { name, .. } | Self::Blank { name } => name,
+            Self::Generation { .. }
+            | Self::SeveralHashGenerations { .. }
+            | Self::NoHashGeneration => names::PSEUDONYM_KEY,
+        }
+    }
+
     /// The stable code of this problem.
     pub fn code(&self) -> &'static str {
         match self {

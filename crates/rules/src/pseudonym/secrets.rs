@@ -47,7 +47,8 @@ impl Keys {
         }
         let missing = KeyError::Missing {
             name: names::PSEUDONYM_KEY,
-            hint: "make one with `openssl rand -base64 32` and keep it, pseudonyms depend on it",
+            hint: "where there never was one, make it with `openssl rand -base64 32` and keep it: another key \
+                   changes every pseudonym",
         };
         let text = lookup(names::PSEUDONYM_KEY)
             .map(Zeroizing::new)

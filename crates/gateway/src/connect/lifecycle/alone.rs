@@ -85,7 +85,7 @@ impl<X: Exchange> Inner<X> {
 
     /// The stored refresh token; its successor, where this process knows one.
     async fn choose_alone(&self) -> Result<Chosen, ConnectFault> {
-        let missing = || ConnectFault::SecretMissing(self.plan.refresh_entry.clone());
+        let missing = || self.refresh_token_missing();
         let stored = self.stored_refresh().await?.ok_or_else(missing)?;
         let print = Print::of(stored.reveal());
         let journal = Journal::default();

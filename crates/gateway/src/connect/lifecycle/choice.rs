@@ -145,7 +145,7 @@ impl<X: Exchange> Inner<X> {
             if !pause.is_zero() {
                 self.parts.timer.sleep(pause).await;
             }
-            let missing = || ConnectFault::SecretMissing(self.plan.refresh_entry.clone());
+            let missing = || self.refresh_token_missing();
             let token = self.stored_refresh().await?.ok_or_else(missing)?;
             let print = Print::of(token.reveal());
             let successor = {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
+use super::super::fault::ConnectFault;
 use super::journal::{Journal, JournalError};
 use super::keeper::Inner;
 use super::print::Print;
@@ -100,6 +101,12 @@ impl<X: Exchange> Inner<X> {
         let stray = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
         let trimmed = read?.map(|s| Secret::new(s.reveal().trim_matches(stray)));
         Ok(trimmed.filter(|s| !s.reveal().is_empty()))
+    }
+
+    /// The fault where there is no refresh token.
+    pub(super) fn refresh_token_missing(&self) -> ConnectFault {
+        let entry = &self.plan.refresh_entry;
+        ConnectFault::SecretMissing(self.parts.store.whole_name(entry))
     }
 
     /// The print of the stored refresh token.

@@ -142,7 +142,10 @@ impl<X: Exchange> Inner<X> {
                 let result = wait(inner.join(None).outcome).await;
                 if !matches!(
                     result,
-                    Err(ConnectFault::Pending | ConnectFault::Busy | ConnectFault::Store(_))
+                    Err(ConnectFault::Pending
+                        | ConnectFault::Busy
+                        | ConnectFault::Store(_)
+                        | ConnectFault::StoreRefused(_))
                 ) {
                     break;
                 }

@@ -12,6 +12,9 @@ pub const LOCK_SUFFIX: &str = ".lock";
 /// Names are those of [`SecretStore`](hushgate_gateway::ports::SecretStore), checked already; those of
 /// locks end with [`LOCK_SUFFIX`]. What has a standard here is for services of which more has to be known.
 pub trait Backend: Send + Sync + 'static {
+    /// As [`SecretStore::whole_name`](hushgate_gateway::ports::SecretStore::whole_name).
+    fn whole_name(&self, name: &str) -> String;
+
     /// Reads one entry.
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>>;
 

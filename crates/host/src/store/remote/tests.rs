@@ -66,6 +66,10 @@ impl Service {
 }
 
 impl Backend for Service {
+    fn whole_name(&self, name: &str) -> String {
+        format!("`acme/{name}` in a service")
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             let (slow, found) = self.call("", |state| {
@@ -403,6 +407,10 @@ async fn an_unknown_outcome_of_the_first_entry_never_takes_anothers_away() {
 struct Race(Service, String, (String, i64));
 
 impl Backend for Race {
+    fn whole_name(&self, name: &str) -> String {
+        self.0.whole_name(name)
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         self.0.get(name)
     }

@@ -25,6 +25,10 @@ impl Vault {
 }
 
 impl SecretStore for Vault {
+    fn whole_name(&self, name: &str) -> String {
+        format!("`{name}` in the vault {}", self.0.folder.display())
+    }
+
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         self.run(name, Inner::read)
     }
