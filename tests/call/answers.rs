@@ -122,7 +122,7 @@ async fn refusals_tell_code_next_step_and_what_the_token_says() {
             1,
             vec![
                 "token-invalid",
-                "audience is `https://other.example`",
+                "audience is `https://other.example`: the access policy must name exactly the same",
                 "subject is `112233`",
             ],
         ),
@@ -182,6 +182,21 @@ async fn the_health_check_is_shown_for_a_known_caller_a_stranger_and_without_ide
     let ran = call(&[&url, "--health", "--token-file", &strange], &[], "").await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.error.contains("did not accept this identity") && ran.error.contains("`somebody`"));
+    // What is wrong is not known here: no advice about an audience that is right.
+    assert!(!ran.error.contains("must name exactly the same"), "{ran:?}");
+    let id = ran.error.split("log it is request ").nth(1);
+    let id = id
+        .and_then(|rest| rest.lines().next())
+        .expect("a request id");
+    let log = world.function.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains(id))
+        .expect("its line");
+    assert!(
+        line.contains("token-invalid") && line.contains("subject"),
+        "{line}"
+    );
     let object = call(
         &[&url, "--health", "--json", "--token-file", &strange],
         &[],

@@ -231,8 +231,11 @@ async fn once(
     } else {
         Verdict::of(&answer, path, target, identity)
     };
-    let facts = identity.facts(verdict.code.as_deref());
+    let mut facts = identity.facts(verdict.code.as_deref());
     let readable = health && !form.json && !form.raw;
+    if readable {
+        facts.extend(health::in_the_log(&answer));
+    }
     let written = if readable {
         if form.include {
             print::note(&show::head(&call, &answer, true));

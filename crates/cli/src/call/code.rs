@@ -74,9 +74,9 @@ codes! {
         NotAFunction = "not-a-function", "the answer is not from a Hushgate function: mostly the platform refused before it",
             "check the address and what the platform wants; the message says more";
         IdentityNotAccepted = "identity-not-accepted", "the function runs, but did not accept this identity",
-            "compare the token with the identity that the function's access policy names; the function's log names the reason";
+            "look the request up in the function's log, which names the reason: the token (its audience, its end), or the client's `sources`, `expires` or `ip_allow` in the access policy";
         NotReady = "not-ready", "the function runs and knows this caller, but could not serve a call",
-            "store the secrets that are missing, or make the secret store reachable";
+            "store the secrets that are missing and mend the unusable ones: denied is the role's permission, invalid the value, unavailable the store; the function's log has their whole names";
         OutputFailed = "output-failed", "standard output can't be written",
             "check the disk, or the command behind the pipe";
         Internal = "internal", "the command failed inside",

@@ -20,6 +20,7 @@ const NAMES: &[(&str, &str)] = &[
     ("pseudonymImplementation", "pseudonyms"),
     ("version", "version"),
     ("missingConfigProperties", "missing secrets"),
+    ("unusableConfigProperties", "unusable secrets"),
     ("warningMessages", "warnings"),
 ];
 
@@ -77,6 +78,15 @@ pub(super) fn show(answer: &Answer, verdict: &Verdict) {
     }
 }
 
+/// Where the function's log says more of a check that failed.
+pub(super) fn in_the_log(answer: &Answer) -> Option<String> {
+    let id = answer.header("x-hushgate-request-id")?;
+    Some(format!(
+        "in the function's log it is request {}",
+        clean::line(id)
+    ))
+}
+
 fn members(answer: &Answer) -> Option<Map<String, Value>> {
     serde_json::from_slice(&answer.body).ok()
 }
@@ -86,6 +96,11 @@ fn brief(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(brief).collect::<Vec<_>>().join(", "),
+        Value::Object(items) if items.is_empty() => "none".to_owned(),
+        Value::Object(items) => {
+            let items = items.iter().map(|(n, v)| format!("{n} ({})", brief(v)));
+            items.collect::<Vec<_>>().join(", ")
+        }
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         other => other.to_string(),

@@ -312,7 +312,7 @@ impl Identity {
             return facts;
         };
         facts.extend(claims.out_of_time(now()));
-        facts.extend(claims.lines());
+        facts.extend(claims.lines(code == Some("token-invalid")));
         facts
     }
 }

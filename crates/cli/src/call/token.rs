@@ -121,8 +121,9 @@ impl Claims {
         ))
     }
 
-    /// What the function's access policy has to name, for a caller who was refused.
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// What the token says of its caller; with the `hint` for one that was refused that the function's access
+    /// policy has to name the same.
+    pub(super) fn lines(&self, hint: bool) -> Vec<String> {
         let one = |name: &str, value: &Option<String>| match value {
             Some(value) => format!("the token's {name} is `{value}`"),
             None => format!("the token has no {name}"),
@@ -134,7 +135,11 @@ impl Claims {
         vec![
             one("issuer", &self.issuer),
             one("subject", &self.subject),
-            format!("{audience}: the access policy must name exactly the same"),
+            if hint {
+                format!("{audience}: the access policy must name exactly the same")
+            } else {
+                audience
+            },
         ]
     }
 }
@@ -222,7 +227,7 @@ mod tests {
         let claims =
             with_payload("{\"iss\":\"https://i.example\",\"aud\":[\"a\",\"b\\u001b[2J\"]}")
                 .claims();
-        let lines = claims.unwrap().lines().join("\n");
+        let lines = claims.unwrap().lines(true).join("\n");
         assert!(lines.contains("issuer is `https://i.example`"));
         assert!(
             lines.contains("no subject") && lines.contains("`a`, `b\\u{1b}[2J`"),
