@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use super::servers::answering;
 use super::{Pairs, Ran, run};
-use crate::support::function::binary;
+use crate::support::function::{binary, scratch};
 
 const OURS: Pairs<'_> = &[("x-hushgate-request-id", "r1")];
 const REFUSED: Pairs<'_> = &[
@@ -20,6 +20,13 @@ async fn shell(line: &str) -> Ran {
     let mut command = Command::new("sh");
     command.args(["-c", line]);
     run(command, &[], "").await
+}
+
+/// Rules with a finding.
+fn wrong_rules() -> String {
+    let file = scratch("call-rules").join("rules.yaml");
+    std::fs::write(&file, "endpoints: 7\n").expect("a file");
+    file.display().to_string()
 }
 
 #[tokio::test]
@@ -46,8 +53,12 @@ async fn a_full_disk_fails_every_call() {
         );
     }
     // The other commands have results, too.
-    let ran = shell("hushgate config > /dev/full").await;
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let findings = format!("hushgate rules check --json '{}'", wrong_rules());
+    for line in ["hushgate demo --once", &findings] {
+        let ran = shell(&format!("{line} > /dev/full")).await;
+        assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
+        assert!(ran.error.contains("(output-failed)"), "{line}: {ran:?}");
+    }
     // Where nobody can be told, the exit code still does.
     let url = fine.url();
     let ran = shell(&format!(
@@ -82,6 +93,12 @@ async fn a_reader_that_left_does_not_change_the_verdict() {
         );
         assert!(!ran.error.contains("output-failed"), "{options}: {ran:?}");
     }
+    let line = format!(
+        "{{ sleep 0.3; hushgate rules check --json '{}'; echo \"code $?\" >&2; }} | true",
+        wrong_rules()
+    );
+    let ran = shell(&line).await;
+    assert!(ran.error.ends_with("code 1\n"), "{ran:?}");
     // A load for nobody ends.
     let url = fine.url();
     let line = format!("hushgate call '{url}' /x --anonymous --repeat 1000000 --json | head -n 5");

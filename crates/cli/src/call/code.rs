@@ -27,8 +27,8 @@ codes! {
             "name a built-in source (docs/sources.md), or a folder with rules and examples";
         IdentityMissing = "identity-missing", "nothing says as whom to call",
             "choose one of the options under *As whom*, or `--anonymous`";
-        TokenInArgument = "token-in-argument", "a token stands in an argument, which everybody on the machine can read",
-            "put it into a file and name that with `--token-file`; get a new token if others use this machine";
+        TokenInArgument = "token-in-argument", "a token or a key stands in an argument, which everybody on the machine can read",
+            "put it into a file and name that with `--token-file` or `--google-key`; get a new one if others use this machine";
         TokenUnreadable = "token-unreadable", "no token can be read where it should be; the message says why",
             "get a fresh token, and write it there alone: one word, without `Bearer`";
         TokenCommandFailed = "token-command-failed", "the command for the token failed, or printed too much",

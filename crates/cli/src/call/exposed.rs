@@ -59,7 +59,7 @@ pub fn refused(arguments: &[OsString], error: Option<&clap::Error>) -> Option<Ex
     }
     if error.is_some_and(is_one_too_many) {
         print::note(
-            "error: there is an argument behind URL and PATH, where nothing stands\n\nFor more information, try 'hushgate call --help'.",
+            "error: one argument is too many: behind URL and PATH there are options only\n\nFor more information, try 'hushgate call --help'.",
         );
         return Some(ExitCode::from(2));
     }
