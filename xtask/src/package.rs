@@ -316,7 +316,93 @@ fn table(rows: &[[String; 5]]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::process::Command;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
     use super::*;
+
+    /// A program for this machine that holds a list of crates, in a folder of this name.
+    fn program(name: &str) -> PathBuf {
+        let name = format!("hushgate-package-{}-{name}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let list = r#"{"packages":[{"name":"serde","version":"1.0.0","source":"crates.io"},
+            {"name":"hushgate-functions","version":"0.1.0","source":"local","root":true,"dependencies":[0]}]}"#;
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(list.as_bytes()).expect("it is packed");
+        let packed = packed.finish().expect("it is packed");
+        std::fs::write(folder.join("list"), packed).expect("a list");
+        std::fs::write(folder.join("a.c"), "int main(void) { return 0; }").expect("a source");
+        let run = |command: &mut Command| {
+            let status = command.current_dir(&folder).status();
+            assert!(status.expect("it starts").success(), "{command:?}");
+        };
+        run(Command::new("cc").args(["-g0", "-o", "plain", "a.c"]));
+        run(Command::new("objcopy").args(["--add-section", ".dep-v0=list", "plain", "zoom"]));
+        folder
+    }
+
+    /// Every file below `folder` by its name there, with its bytes.
+    fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut open = vec![folder.to_path_buf()];
+        while let Some(next) = open.pop() {
+            for entry in std::fs::read_dir(&next).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    let name = path.strip_prefix(folder).expect("below it").to_path_buf();
+                    found.insert(name, std::fs::read(path).expect("its bytes"));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_same_program_gives_the_same_packages_in_another_folder_at_another_time() {
+        let toolchain = Toolchain::find(Arch::host()).expect("a toolchain");
+        let made = ["one", "an other"].map(|name| {
+            let folder = program(name);
+            let out = folder.join("packages");
+            std::fs::create_dir_all(&out).expect("a folder");
+            for cloud in [Cloud::Aws, Cloud::Gcp, Cloud::None] {
+                let options = Options {
+                    sources: Vec::new(),
+                    all: true,
+                    cloud,
+                    arch: Arch::host(),
+                    profile: Profile::Dev,
+                    out: PathBuf::new(),
+                };
+                let packing = Packing {
+                    source: "zoom",
+                    options: &options,
+                    toolchain: &toolchain,
+                    facts: &Facts::read(&toolchain).expect("facts"),
+                    out: &out,
+                };
+                packing.pack(&folder.join("zoom")).expect("a package");
+            }
+            checksums(&out).expect("checksums");
+            // A time in seconds must have passed for the second.
+            std::thread::sleep(std::time::Duration::from_millis(1100));
+            let files = files(&out);
+            let _ = std::fs::remove_dir_all(&folder);
+            files
+        });
+        let [one, other] = &made;
+        let names: Vec<_> = one.keys().collect();
+        assert!(names.len() > 10, "{names:?}");
+        assert!(one.keys().eq(other.keys()), "{names:?}");
+        for (name, bytes) in one {
+            assert!(other.get(name) == Some(bytes), "{} differs", name.display());
+        }
+    }
 
     #[test]
     fn says_when_a_zip_is_larger_than_it_should_be() {
