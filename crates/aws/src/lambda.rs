@@ -159,7 +159,8 @@ impl Function {
         let way = event.way()?;
         if asks_liveness(&event, way) {
             let alive = Response::new(Bytes::from_static(b"ok\n"));
-            return answer::outcome(alive, way, self.response).map_err(|_| Fault::Internal);
+            return answer::outcome(alive, way, self.response, budget.left())
+                .map_err(|_| Fault::Internal);
         }
         let times = Times {
             received: budget.begun,
@@ -170,20 +171,21 @@ impl Function {
             Ok(inbound) => self.gateway.handle(inbound).await,
             Err(refusal) => self.refuse(&refusal),
         };
-        let patience = budget.quiet.saturating_duration_since(Instant::now());
+        let patience = budget.left();
         let saved = tokio::time::timeout(patience, self.gateway.secured(patience)).await;
         if saved.is_err() {
             tracing::warn!("frozen while a credential was being obtained or saved");
         }
-        self.deliver(&reply, way)
+        self.deliver(&reply, way, budget)
     }
 
     /// The reply in the form for its way, or a refusal in its place when Lambda can't carry it.
-    fn deliver(&self, reply: &Reply, way: Way) -> Result<Outcome, Fault> {
-        answer::outcome(response_of(reply), way, self.response).or_else(|refusal| {
+    fn deliver(&self, reply: &Reply, way: Way, budget: Budget) -> Result<Outcome, Fault> {
+        let whole = answer::outcome(response_of(reply), way, self.response, budget.left());
+        whole.or_else(|refusal| {
             let instead = self.gateway.replace(reply, &refusal);
             log(&refusal, &instead);
-            answer::outcome(instead.into_response(), way, self.response)
+            answer::outcome(instead.into_response(), way, self.response, budget.left())
                 .map_err(|_| Fault::Internal)
         })
     }
@@ -224,7 +226,8 @@ struct Budget {
     begun: Instant,
     /// By when the gateway's reply has to be there.
     reply: Instant,
-    /// By when the answer has to leave, even if something is not saved.
+    /// By when the answer has to leave, even if something is not saved, and the last byte of it if it is
+    /// streamed.
     quiet: Instant,
 }
 
@@ -244,5 +247,10 @@ impl Budget {
             reply: begun + left.saturating_sub(reserve),
             quiet: begun + left.saturating_sub(reserve / 2),
         }
+    }
+
+    /// What is left until the answer has to leave.
+    fn left(&self) -> Duration {
+        self.quiet.saturating_duration_since(Instant::now())
     }
 }

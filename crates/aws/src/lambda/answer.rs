@@ -1,6 +1,7 @@
 //! Answers in the forms that the ways to a function take, within what the platform carries.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,6 +25,11 @@ pub(super) const TO_LOAD_BALANCER: usize = 1 << 20;
 /// Most bytes of a streamed answer (AWS Lambda quotas: 200 MB), head and delimiter included.
 pub(super) const STREAMED: usize = 200 << 20;
 
+/// Bytes of a streamed answer that Lambda takes as fast as they come, and how many in a second of those
+/// beyond them (AWS Lambda, bandwidth limits for response streaming: 6 MB, then 2 MB/s at most).
+const UNCAPPED: usize = 6_000_000;
+const RATE: usize = 2_000_000;
+
 /// Null bytes between the head and the body of a streamed answer.
 const DELIMITER: usize = 8;
 /// How much of a streamed answer is handed on at once.
@@ -44,17 +50,18 @@ pub(super) fn is_compressible(way: Way, configured: LambdaResponse) -> bool {
     way != Way::RestApi || is_streamed(way, configured)
 }
 
-/// The answer in the form for this way.
+/// The answer in the form for this way, when the invocation ends after this time.
 ///
 /// # Errors
-/// `response-too-large` when it is larger than the platform carries.
+/// `response-too-large` when it is larger than the platform carries, or carries in this time.
 pub(super) fn outcome(
     response: Response<Bytes>,
     way: Way,
     configured: LambdaResponse,
+    left: Duration,
 ) -> Result<Outcome, Refusal> {
     if is_streamed(way, configured) {
-        streamed(response)
+        streamed(response, left)
     } else {
         let limit = match way {
             Way::LoadBalancer { .. } => TO_LOAD_BALANCER,
@@ -79,7 +86,7 @@ fn whole(response: &Response<Bytes>, way: Way, limit: usize) -> Result<Box<RawVa
     Ok(text)
 }
 
-fn streamed(response: Response<Bytes>) -> Result<Outcome, Refusal> {
+fn streamed(response: Response<Bytes>, left: Duration) -> Result<Outcome, Refusal> {
     let (head, body) = response.into_parts();
     let mut headers = HeaderMap::with_capacity(head.headers.len() + 1);
     for (name, value) in joined(&head.headers) {
@@ -107,9 +114,20 @@ fn streamed(response: Response<Bytes>) -> Result<Outcome, Refusal> {
         let detail = "larger than Lambda streams";
         return Err(Refusal::new(Cause::ResponseTooLarge, detail));
     }
+    // Lambda would cut it off in the middle, under the status of a whole one.
+    if size > carried_within(left) {
+        let detail = "larger than Lambda streams in the time that is left; give the function more time, or ask for less at once";
+        return Err(Refusal::new(Cause::ResponseTooLarge, detail));
+    }
     let mut answer = StreamResponse::from(stream::iter(Pieces(body)));
     answer.metadata_prelude = prelude;
     Ok(FunctionResponse::StreamingResponse(answer))
+}
+
+/// How many bytes Lambda streams in this time.
+fn carried_within(left: Duration) -> usize {
+    let slowly = left.as_millis().saturating_mul(RATE as u128) / 1000;
+    UNCAPPED.saturating_add(usize::try_from(slowly).unwrap_or(usize::MAX))
 }
 
 /// A body in pieces, which share its memory.

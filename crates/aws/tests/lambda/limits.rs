@@ -1,5 +1,7 @@
 //! What Lambda and load balancers carry, to the byte.
 
+use std::time::Duration;
+
 use crate::runtime_api::Answer;
 use crate::world::World;
 
@@ -61,15 +63,48 @@ async fn streamed_answers_reach_the_limit_and_are_refused_beyond_it() {
     let limit = 209_715_200;
     let event = |bytes: usize| world.get(&format!("/v2/sized/{bytes}")).function_url();
     let rest = rest(&world, event).await;
+    // At Lambda's bandwidth they take 102 s.
+    let time = Duration::from_mins(5);
     for size in [limit - 1, limit] {
-        let answer = world.invoke(&event(size - rest)).await;
+        let answer = world.invoke_within(&event(size - rest), time).await;
         assert_eq!((answer.status(), answer.size()), (200, size));
         assert!(matches!(answer, Answer::Streamed { .. }));
     }
-    let answer = world.invoke(&event(limit + 1 - rest)).await;
+    let answer = world.invoke_within(&event(limit + 1 - rest), time).await;
     assert_eq!(
         (answer.status(), answer.code().as_str()),
         (502, "response-too-large")
     );
     assert!(matches!(answer, Answer::Streamed { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streamed_answers_that_lambda_would_cut_off_at_its_time_are_refused() {
+    let environment = [("HUSHGATE_LAMBDA_RESPONSE", "streamed")];
+    let Some(world) = World::start(&environment).await else {
+        return;
+    };
+    // 12 s at Lambda's bandwidth, and a moment to get and sanitize it.
+    let call = world.get("/v2/sized/30000000");
+    for event in [call.function_url(), call.rest_api()] {
+        let refused = world.invoke_within(&event, Duration::from_secs(10)).await;
+        assert_eq!(
+            (refused.status(), refused.code().as_str()),
+            (502, "response-too-large")
+        );
+        assert!(matches!(refused, Answer::Streamed { .. }));
+        let id = refused.header("x-hushgate-request-id").unwrap();
+        let log = world.log();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(&id)).collect();
+        assert!(lines[1].contains("in the time that is left"), "{lines:?}");
+        let answer = world.invoke_within(&event, Duration::from_mins(1)).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.body().len(), 30_000_000);
+    }
+    // What is within the 6 MB leaves at once, and compressed answers count as they are sent.
+    let time = Duration::from_secs(10);
+    let small = world.get("/v2/sized/5000000").function_url();
+    assert_eq!(world.invoke_within(&small, time).await.status(), 200);
+    let compressed = call.header("accept-encoding", "gzip").function_url();
+    assert_eq!(world.invoke_within(&compressed, time).await.status(), 200);
 }

@@ -1,6 +1,7 @@
 //! A Lambda Runtime API on loopback
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), as strict as Lambda's own: one
-//! invocation at a time, none without its answer, and answers cut off at the limits.
+//! invocation at a time, none without its answer, and answers cut off at the limits and at the end of the
+//! invocation, which streamed ones reach by Lambda's bandwidth.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,6 +23,11 @@ use tokio::sync::{mpsc, oneshot};
 /// Where Lambda cuts off answers.
 const WHOLE: usize = 6_291_556;
 const STREAMED: usize = 200 << 20;
+
+/// How much of a streamed answer Lambda takes as fast as it comes, and how much in a second beyond that
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html>).
+const UNCAPPED: usize = 6_000_000;
+const RATE: f64 = 2_000_000.0;
 
 /// What came of an invocation.
 #[derive(Debug)]
@@ -114,6 +120,7 @@ struct Job {
 
 struct Running {
     id: String,
+    deadline: SystemTime,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -233,7 +240,9 @@ impl Shared {
         match parts[..] {
             ["invocation", id, "response"] if request.method() == Method::POST => {
                 let headers = request.headers().clone();
-                let (id, answer) = (id.to_owned(), answer_of(request).await);
+                let deadline = self.running.lock().unwrap().as_ref().map(|r| r.deadline);
+                let deadline = deadline.unwrap_or(UNIX_EPOCH);
+                let (id, answer) = (id.to_owned(), answer_of(request, deadline).await);
                 self.finish(&id, &headers, answer)
             }
             ["invocation", id, "error"] if request.method() == Method::POST => {
@@ -278,8 +287,10 @@ impl Shared {
         if let Some(context) = &job.context {
             put("lambda-runtime-client-context", context);
         }
+        let deadline = Duration::from_millis(u64::try_from(job.deadline).unwrap());
         *self.running.lock().unwrap() = Some(Running {
             id: job.id,
+            deadline: UNIX_EPOCH + deadline,
             answer: job.answer,
         });
         response
@@ -309,7 +320,7 @@ impl Shared {
     }
 }
 
-async fn answer_of(request: Request<Incoming>) -> Answer {
+async fn answer_of(request: Request<Incoming>, deadline: SystemTime) -> Answer {
     let mode = request
         .headers()
         .get("lambda-runtime-function-response-mode");
@@ -325,12 +336,19 @@ async fn answer_of(request: Request<Incoming>) -> Answer {
     let limit = if streamed { STREAMED } else { WHOLE };
     let mut body = request.into_body();
     let mut bytes = Vec::new();
+    // When Lambda would have sent all that came so far: reckoned, so that no test waits for it.
+    let mut sent = SystemTime::now();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Answer::CutOff;
         };
         match frame.into_data() {
-            Ok(data) => bytes.extend_from_slice(&data),
+            Ok(data) => {
+                bytes.extend_from_slice(&data);
+                let slow = bytes.len().saturating_sub(UNCAPPED).min(data.len());
+                let slow = f64::from(u32::try_from(slow).unwrap()) / RATE;
+                sent = sent.max(SystemTime::now()) + Duration::from_secs_f64(slow);
+            }
             Err(frame) => {
                 let trailers = frame.into_trailers().unwrap();
                 let kind = trailers["lambda-runtime-function-error-type"].to_str();
@@ -340,7 +358,7 @@ async fn answer_of(request: Request<Incoming>) -> Answer {
                 };
             }
         }
-        if bytes.len() > limit {
+        if bytes.len() > limit || streamed && sent > deadline {
             return Answer::CutOff;
         }
     }

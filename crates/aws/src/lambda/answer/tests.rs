@@ -1,8 +1,13 @@
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
+
+/// As much time as Lambda gives.
+const PLENTY: Duration = Duration::from_mins(15);
 
 const WAYS: [Way; 6] = [
     Way::FunctionUrl,
@@ -72,7 +77,7 @@ async fn answers_have_the_form_of_their_way() {
     for case in cases {
         let streamed = configured(case["streamed"] == true);
         let way = way(case["way"].as_str().unwrap());
-        let outcome = outcome(response_of(&case["response"]), way, streamed);
+        let outcome = outcome(response_of(&case["response"]), way, streamed, PLENTY);
         let found = shown(outcome.ok().unwrap()).await;
         assert_eq!(found, case["expect"], "{}", case["name"]);
     }
@@ -80,7 +85,7 @@ async fn answers_have_the_form_of_their_way() {
 
 /// The size of the whole answer, or the code of the refusal.
 fn sized(response: Response<Bytes>, way: Way) -> Result<usize, &'static str> {
-    match outcome(response, way, LambdaResponse::Buffered) {
+    match outcome(response, way, LambdaResponse::Buffered, Duration::ZERO) {
         Ok(FunctionResponse::BufferedResponse(text)) => {
             // The runtime serializes it once more.
             assert_eq!(serde_json::to_vec(&text).unwrap().len(), text.get().len());
@@ -158,7 +163,7 @@ async fn a_streamed_answer_is_carried_up_to_the_limit_and_no_further() {
     let body = Bytes::from(vec![b'x'; LIMIT]);
     let stream = |length| {
         let response = Response::new(body.slice(..length));
-        outcome(response, Way::FunctionUrl, LambdaResponse::Streamed)
+        outcome(response, Way::FunctionUrl, LambdaResponse::Streamed, PLENTY)
     };
     let Ok(FunctionResponse::StreamingResponse(empty)) = stream(0) else {
         panic!("not streamed");
@@ -181,6 +186,32 @@ async fn a_streamed_answer_is_carried_up_to_the_limit_and_no_further() {
         let refusal = stream(length).err().unwrap();
         assert_eq!(refusal.cause().code(), "response-too-large");
     }
+}
+
+#[test]
+fn a_streamed_answer_is_as_large_as_the_time_that_is_left_allows() {
+    let body = Bytes::from(vec![b'x'; 40_000_000]);
+    let code = |way: Way, length: usize, left: Duration| {
+        let response = Response::new(body.slice(..length));
+        let outcome = outcome(response, way, LambdaResponse::Streamed, left);
+        outcome.err().map(|refusal| refusal.cause().code())
+    };
+    for way in [Way::FunctionUrl, Way::RestApi] {
+        // Of the size, some hundred bytes are head.
+        for (millis, most) in [
+            (0, 6_000_000),
+            (1, 6_002_000),
+            (1500, 9_000_000),
+            (15_000, 36_000_000),
+        ] {
+            let left = Duration::from_millis(millis);
+            assert_eq!(code(way, most - 300, left), None, "{way:?} {millis}");
+            let beyond = code(way, most + 1, left);
+            assert_eq!(beyond, Some("response-too-large"), "{way:?} {millis}");
+        }
+    }
+    // What is answered whole leaves at once.
+    assert_eq!(code(Way::HttpApi, 6_200_000, Duration::ZERO), None);
 }
 
 #[test]
