@@ -229,12 +229,55 @@ fn the_package_that_is_made_is_the_one_that_is_deployed() {
         }
     }
     assert_eq!(given("lambda.md", "--architectures"), ["x86_64"]);
+    let command = words_with(&page("packages.md"), ".tar.gz").join(" ");
+    assert_eq!(command, format!("hushgate-{version}-linux-x86_64.tar.gz"));
     for word in words_with(&page("packages.md"), "hushgate-zoom-") {
         assert!(
             word.starts_with(&format!("hushgate-zoom-{version}-")),
             "{word}"
         );
     }
+}
+
+#[test]
+fn a_release_holds_every_function_and_the_command() {
+    let workflow = root().join(".github/workflows/release.yml");
+    let workflow = std::fs::read_to_string(workflow).expect("the workflow");
+    let (jobs, release) = workflow.split_once("\n  release:\n").expect("its last job");
+    for (job, chore, kept) in [
+        (
+            "package",
+            "cargo xtask package --all ",
+            &["zip", "oci.tar", "cdx.json"][..],
+        ),
+        (
+            "command",
+            "cargo xtask package-command ",
+            &["tar.gz", "cdx.json"],
+        ),
+    ] {
+        let (_, job_text) = jobs.split_once(&format!("\n  {job}:\n")).expect("the job");
+        let job_text = job_text.split("\n\n").next().unwrap_or(job_text);
+        assert!(job_text.contains(chore), "{job}");
+        for arch in ["x86_64", "arm64"] {
+            assert!(
+                job_text.contains(&format!("arch: {arch},")),
+                "{job}: {arch}"
+            );
+        }
+        for kind in kept {
+            assert!(
+                job_text.contains(&format!("target/packages/*.{kind}\n")),
+                "{job}: {kind}"
+            );
+        }
+        let needs = release
+            .lines()
+            .find(|line| line.contains("needs:"))
+            .expect("what it needs");
+        assert!(needs.contains(job), "{needs}");
+    }
+    assert!(release.contains("sha256sum * > SHA256SUMS"));
 }
 
 fn words_with<'a>(text: &'a str, part: &str) -> Vec<&'a str> {

@@ -9,8 +9,12 @@ use crate::support::function::{binary, scratch};
 
 /// What the chore says, which must fail.
 fn said(arguments: &[&str], change: impl FnOnce(&mut Command)) -> String {
+    said_by("package", arguments, change)
+}
+
+fn said_by(chore: &str, arguments: &[&str], change: impl FnOnce(&mut Command)) -> String {
     let mut command = Command::new(binary("xtask"));
-    command.arg("package").args(arguments);
+    command.arg(chore).args(arguments);
     command.env_remove("HUSHGATE_CROSS_RUSTC");
     change(&mut command);
     let output = command.output().expect("it starts");
@@ -100,8 +104,9 @@ fn tests_packages_are_for_this_machine_alone() {
         other_machine(),
     ];
     let text = said(&arguments, |_| {});
-    assert!(
-        text.contains("the `dev` profile is for tests on this machine"),
-        "{text}"
-    );
+    let refused = "the `dev` profile is for tests on this machine";
+    assert!(text.contains(refused), "{text}");
+    let arguments = ["--profile", "dev", "--arch", other_machine()];
+    let text = said_by("package-command", &arguments, |_| {});
+    assert!(text.contains(refused), "{text}");
 }

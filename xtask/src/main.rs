@@ -22,12 +22,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Sets up what the tests need (into `.tools/`) and runs all tests
+    /// Sets up what the tests need (into `.tools/`) and runs the tests, but for those of the clouds
     Test(test::Options),
     /// Formats, lints, checks generated files and dependencies, then runs `test`: what CI runs
     Ci,
     /// Builds functions into what a cloud takes: zips for Lambda, images for Cloud Run and containers
     Package(package::Options),
+    /// Builds the `hushgate` command with every cloud in it, as a release has it
+    PackageCommand(package::command::Options),
     /// Prints the figures of docs/performance.md
     Bench(bench::Options),
     /// Plays the life cycle of shared tokens in a million simulated schedules
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Ci => test::ci(),
         Chore::Package(options) => package::run(&options),
+        Chore::PackageCommand(options) => package::command::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Simulate(options) => simulate::run(&options),
         Chore::Gen { check } => generate::run(check),

@@ -2,6 +2,7 @@
 
 mod bill;
 mod build;
+pub(crate) mod command;
 mod compress;
 mod elf;
 mod environment;
@@ -60,12 +61,7 @@ pub(crate) struct Options {
 /// Builds, packs, and prints what came out.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let sources = chosen(options)?;
-    if options.profile == Profile::Dev && options.arch != Arch::host() {
-        bail!(
-            "the `dev` profile is for tests on this machine, which is not {}",
-            options.arch.name()
-        );
-    }
+    can_start(options.profile, options.arch)?;
     if let Some(warning) = options.cloud.warning(options.arch) {
         say(warning);
     }
@@ -165,7 +161,12 @@ impl Packing<'_> {
             Places::of(self.toolchain)?.check(&function)?;
         }
         let bill = Bill::of(&program)?;
-        self.check(&program)?;
+        check(
+            &program,
+            self.options.arch,
+            self.options.cloud,
+            self.options.profile,
+        )?;
         bill.check(self.options.cloud)?;
         let (file, bytes, base) = match self.options.cloud {
             Cloud::Aws => (self.name("zip"), self.zip(&function)?, None),
@@ -193,30 +194,6 @@ impl Packing<'_> {
             bill.len().to_string(),
             compress::sha256(&bytes),
         ])
-    }
-
-    /// Whether the program will start where it is meant to.
-    fn check(&self, program: &Program) -> anyhow::Result<()> {
-        if program.machine != self.options.arch.machine() {
-            bail!(
-                "the program is for another processor (ELF machine {}) than {}",
-                program.machine,
-                self.options.arch.name()
-            );
-        }
-        let Some((major, minor)) = self.options.cloud.newest_glibc() else {
-            return Ok(());
-        };
-        let needed = program.glibc;
-        if needed > (major, minor) && self.options.profile != Profile::Dev {
-            bail!(
-                "the program needs glibc {}.{}, and Lambda's provided.al2023 has {major}.{minor}: build on an older \
-                 system, such as Debian 12 or Ubuntu 22.04",
-                needed.0,
-                needed.1
-            );
-        }
-        Ok(())
     }
 
     fn zip(&self, function: &[u8]) -> anyhow::Result<Vec<u8>> {
@@ -262,6 +239,41 @@ impl Packing<'_> {
         let path = self.out.join(name);
         std::fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))
     }
+}
+
+/// Refuses to build for tests what can't be started here.
+fn can_start(profile: Profile, arch: Arch) -> anyhow::Result<()> {
+    if profile == Profile::Dev && arch != Arch::host() {
+        bail!(
+            "the `dev` profile is for tests on this machine, which is not {}",
+            arch.name()
+        );
+    }
+    Ok(())
+}
+
+/// Whether the program will start where it is meant to.
+fn check(program: &Program, arch: Arch, cloud: Cloud, profile: Profile) -> anyhow::Result<()> {
+    if program.machine != arch.machine() {
+        bail!(
+            "the program is for another processor (ELF machine {}) than {}",
+            program.machine,
+            arch.name()
+        );
+    }
+    let Some((major, minor)) = cloud.newest_glibc() else {
+        return Ok(());
+    };
+    let needed = program.glibc;
+    if needed > (major, minor) && profile != Profile::Dev {
+        bail!(
+            "the program needs glibc {}.{}, and Lambda's provided.al2023 has {major}.{minor}: build on an older \
+             system, such as Debian 12 or Ubuntu 22.04",
+            needed.0,
+            needed.1
+        );
+    }
+    Ok(())
 }
 
 /// Writes `SHA256SUMS` over every package in the folder, also those of earlier runs.

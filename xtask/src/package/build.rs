@@ -1,4 +1,4 @@
-//! Building functions so that the same sources give the same bytes wherever they lie.
+//! Building programs so that the same sources give the same bytes wherever they lie.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,6 +23,35 @@ pub(crate) fn functions(
     profile: Profile,
     toolchain: &Toolchain,
 ) -> anyhow::Result<PathBuf> {
+    let mut what = vec!["--package", "hushgate-functions"];
+    for source in sources {
+        what.extend(["--bin", source]);
+    }
+    if let Some(feature) = cloud.feature() {
+        what.extend(["--features", feature]);
+    }
+    let label = format!(
+        "{} function{} for {}",
+        sources.len(),
+        if sources.len() == 1 { "" } else { "s" },
+        cloud.name()
+    );
+    programs(&label, &what, profile, toolchain)
+}
+
+/// Builds the `hushgate` command with every cloud and gives the folder in which it lies.
+pub(crate) fn command(profile: Profile, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
+    let what = ["--package", "hushgate-cli", "--bin", "hushgate"];
+    let what = [&what[..], &["--features", "aws,gcp"]].concat();
+    programs("the command", &what, profile, toolchain)
+}
+
+fn programs(
+    label: &str,
+    what: &[&str],
+    profile: Profile,
+    toolchain: &Toolchain,
+) -> anyhow::Result<PathBuf> {
     let mut build = cargo();
     if profile != Profile::Dev {
         environment::check_settings()?;
@@ -30,13 +59,7 @@ pub(crate) fn functions(
     }
     auditable(&mut build)?;
     build.args(["build", "--locked", "--profile", profile.name()]);
-    build.args(["--package", "hushgate-functions"]);
-    for source in sources {
-        build.args(["--bin", source]);
-    }
-    if let Some(feature) = cloud.feature() {
-        build.args(["--features", feature]);
-    }
+    build.args(what);
     build.arg("--target-dir").arg(&toolchain.target);
     if profile != Profile::Dev || toolchain.rustc.is_some() {
         build.env("RUSTC", toolchain.compiler());
@@ -48,10 +71,7 @@ pub(crate) fn functions(
         toolchain.target.join(toolchain.arch.triple())
     };
     let label = format!(
-        "build {} function{} for {} on {} ({})",
-        sources.len(),
-        if sources.len() == 1 { "" } else { "s" },
-        cloud.name(),
+        "build {label} on {} ({})",
         toolchain.arch.name(),
         profile.name()
     );
