@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask test --cloud` makes the packages and says where they are.
 
+mod bill;
 mod contents;
 mod environment;
 mod image;

@@ -40,6 +40,7 @@ pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     let mut test = cargo();
     test.args(["test", "--package", "hushgate-tests", "--", "packages::"]);
     test.env("HUSHGATE_PYTHON", &peers.python)
+        .env("HUSHGATE_PEERS", &peers.node)
         .env("HUSHGATE_PACKAGES", &built.packages)
         .env("HUSHGATE_REQUIRE_PEERS", "1")
         .env_remove("BLESS");
