@@ -55,6 +55,9 @@ const CHANGING: [&str; 7] = [
     "env", "host", "include", "patch", "paths", "profile", "unstable",
 ];
 
+/// The profiles that no package is built with.
+const OTHERS: [&str; 3] = ["bench", "dev", "test"];
+
 /// Lets `command` see nothing of this process's variables but what is listed here.
 pub(crate) fn confine(command: &mut Command) {
     command.env_clear().envs(given(std::env::vars_os()));
@@ -83,8 +86,8 @@ pub(crate) fn check_settings() -> anyhow::Result<()> {
         let found = changing(&text);
         if !found.is_empty() {
             bail!(
-                "{} sets {}, which would change the packages: take it out, or set CARGO_HOME to another folder for \
-                 this build",
+                "{} sets {}, which would change the packages: take it out, or build where cargo does not read that \
+                 file: with another CARGO_HOME, in a folder that is not below it",
                 file.display(),
                 found.join(", ")
             );
@@ -119,10 +122,14 @@ fn changing(text: &str) -> Vec<&'static str> {
         } else {
             line
         };
-        let end = name.find(['.', '=', ']']).unwrap_or(0);
-        let name = name.get(..end).unwrap_or_default().trim();
-        let name = name.trim_matches(['"', '\'']);
-        found.extend(CHANGING.iter().find(|changing| **changing == name));
+        let mut names = name
+            .split(['.', '=', ']'])
+            .map(|name| name.trim().trim_matches(['"', '\'']));
+        let first = names.next().unwrap_or_default();
+        let other = names.next().is_some_and(|second| OTHERS.contains(&second));
+        if first != "profile" || !other {
+            found.extend(CHANGING.iter().find(|changing| **changing == first));
+        }
     }
     found.sort_unstable();
     found.dedup();
@@ -167,6 +174,7 @@ mod tests {
             ("  [ \"profile\".dist.package.sha2 ]", "profile"),
             ("profile.dist.lto = false", "profile"),
             ("profile = { dist = { lto = false } }", "profile"),
+            ("[profile.dev]\n[profile.release]", "profile"),
             ("[env]\nCFLAGS = \"-O0\"", "env"),
             ("env.CFLAGS = '-O0'", "env"),
             ("[[patch]]", "patch"),
@@ -176,7 +184,7 @@ mod tests {
             assert_eq!(changing(text), [found], "{text}");
         }
         let innocent = "# [profile.dist]\n[source.crates-io]\nreplace-with = 'mirror'\n\n[net]\nretry = 3\n[alias]\n\
-                        env = 'x'\npaths = 'x'\n[profiles]\n[http]\nproxy = 'x'";
+                        env = 'x'\npaths = 'x'\n[profile.dev]\ndebug = false\n[profile.dev.package.'*']\n[profiles]\n[http]\nproxy = 'x'";
         assert!(changing(innocent).is_empty(), "{:?}", changing(innocent));
     }
 
