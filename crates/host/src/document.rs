@@ -1,10 +1,16 @@
 //! Reading a document where a variable says it is: the access policy, or rules.
 
+use std::time::Duration;
+
 use hushgate_gateway::ports::SecretStore;
 use hushgate_gateway::ports::objects::read_whole;
 
 use crate::cloud::{Clouds, ObjectAt};
 use crate::config::{DocumentAt, Environment, LARGEST, TextError, unpack};
+
+/// The longest that an object is waited for: a start on AWS Lambda is ended after ten seconds, and what
+/// is wrong is to be told before.
+const LONGEST: Duration = Duration::from_secs(8);
 
 /// What documents are read with.
 #[derive(Clone, Copy)]
@@ -46,8 +52,16 @@ impl Reader<'_> {
 
     async fn object(self, at: &ObjectAt) -> Result<(String, String), String> {
         let objects = self.clouds.objects(&at.bucket, self.environment)?;
-        let found = read_whole(objects.as_ref(), &at.key, LARGEST).await;
+        let found = read_whole(objects.as_ref(), &at.key, LARGEST);
+        let found = tokio::time::timeout(LONGEST, found).await;
         let bytes = found
+            .map_err(|_| {
+                format!(
+                    "the object `{at}` did not come within {} seconds; check that the network lets this \
+                     function reach the bucket's service",
+                    LONGEST.as_secs()
+                )
+            })?
             .map_err(|e| e.to_string())?
             .ok_or_else(|| format!("there is no object `{}` in the bucket", at.key))?;
         text(unpack(&bytes), &at.key)

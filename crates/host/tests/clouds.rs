@@ -10,10 +10,12 @@ mod sample;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hushgate_gateway::ports::Objects;
+use hushgate_gateway::ports::objects::{Facts, Head, Object, ObjectBody, ObjectError, Page, Put};
+use hushgate_gateway::ports::{Objects, PortFuture};
 use hushgate_host::cloud::{Bucket, Cloud, Clouds};
 use hushgate_host::config::Environment;
 use hushgate_host::objects::FolderObjects;
@@ -146,6 +148,74 @@ async fn rules_that_can_not_be_read_stop_the_start_and_nothing_takes_their_place
     ] {
         let told = problems(&buckets, BUILT, &[("HUSHGATE_RULES", at)]).await;
         assert!(told.contains(wanted), "{at}: {told}");
+    }
+}
+
+/// A cloud whose buckets take every question and answer none.
+#[derive(Debug)]
+struct Silent;
+
+impl Cloud for Silent {
+    fn name(&self) -> &'static str {
+        "gcp"
+    }
+
+    fn objects(&self, _: &Bucket, _: &Environment) -> Option<Result<Arc<dyn Objects>, String>> {
+        Some(Ok(Arc::new(Self)))
+    }
+}
+
+impl Objects for Silent {
+    fn read<'a>(&'a self, _: &'a str) -> PortFuture<'a, Result<Option<Object>, ObjectError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn facts<'a>(&'a self, _: &'a str) -> PortFuture<'a, Result<Option<Facts>, ObjectError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn write<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Head,
+        _: Put,
+        _: ObjectBody,
+    ) -> PortFuture<'a, Result<Facts, ObjectError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn list<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<&'a str>,
+    ) -> PortFuture<'a, Result<Page, ObjectError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn remove<'a>(&'a self, _: &'a str) -> PortFuture<'a, Result<(), ObjectError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_does_not_answer_is_told_by_name_while_the_start_may_last() {
+    let pairs = [
+        ("HUSHGATE_RULES", "gs://acme-rules/rules.yaml"),
+        ("HUSHGATE_ACCESS", "gs://acme-rules/policy.yaml"),
+    ];
+    let begun = tokio::time::Instant::now();
+    let (sample, environment) = (sample(Clouds(&[&Silent])), environment(&pairs));
+    let prepared = prepare(&sample, &environment);
+    let prepared = tokio::time::timeout(Duration::from_mins(10), prepared).await;
+    let told = prepared.expect("it ends").map(drop).unwrap_err().join("\n");
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        begun.elapsed()
+    );
+    for (variable, at) in pairs {
+        let wanted = format!("{variable}: the object `{at}` did not come within 8 seconds");
+        assert!(told.contains(&wanted), "{told}");
     }
 }
 

@@ -226,6 +226,16 @@ impl ObjectAt {
     }
 }
 
+impl fmt::Display for ObjectAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.bucket {
+            Bucket::Folder(path) => write!(f, "folder:{}/{}", path.display(), self.key),
+            Bucket::S3(name) => write!(f, "s3://{name}/{}", self.key),
+            Bucket::Gcs(name) => write!(f, "gs://{name}/{}", self.key),
+        }
+    }
+}
+
 /// Where a queue is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueueAt {
