@@ -118,8 +118,10 @@ impl Failure {
             }
             Kind::Deleting => StoreError::Unfit {
                 name: target.name.to_owned(),
-                reason: "it is scheduled for deletion; restore it with `aws secretsmanager restore-secret`, \
-                         or delete it for good and store it anew"
+                reason: "it is scheduled for deletion: what `hushgate connection` removed is gone within some minutes, so \
+                         try again then; a secret that waits for days is restored with `aws secretsmanager \
+                         restore-secret`, or deleted for good with `aws secretsmanager delete-secret \
+                         --force-delete-without-recovery`"
                     .to_owned(),
             },
             Kind::Refused | Kind::Missing | Kind::Exists | Kind::NoPlace => StoreError::Unfit {

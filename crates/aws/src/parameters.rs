@@ -14,12 +14,18 @@ use hushgate_gateway::ports::{Locked, PortFuture, Secret, StoreError};
 use hushgate_host::config::Environment;
 use hushgate_host::store::remote::{Backend, Entry, RemoteStore, Version, Write};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::client::{Account, Pace};
 use crate::failure::{Failure, Kind, Target};
 
 mod lock;
 
+/// How long the name of a parameter that was deleted may not be free again
+/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameter.html>).
+const DELETION: Duration = Duration::from_secs(30);
+/// The pause before it is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Most bytes of an advanced parameter.
 const LARGEST: usize = 8 << 10;
 
@@ -153,6 +159,35 @@ impl Parameters {
         }
     }
 
+    async fn put(
+        &self,
+        place: &Place,
+        value: &Secret,
+        how: Write,
+    ) -> Result<Option<i64>, StoreError> {
+        let kind = ParameterType::SecureString;
+        let written = self.write(&place.name, value.reveal(), how, kind).await;
+        written.map_err(|f| f.store(place.target("ssm:PutParameter")))
+    }
+
+    /// Makes a parameter; none when it is there. The service may tell that for a while of one that was
+    /// deleted.
+    async fn make(&self, place: &Place, value: &Secret) -> Result<Option<i64>, StoreError> {
+        let begun = Instant::now();
+        loop {
+            let made = self.put(place, value, Write::OnlyNew).await?;
+            if made.is_some() || begun.elapsed() >= DELETION {
+                return Ok(made);
+            }
+            let read = self.read(&place.name).await;
+            let read = read.map_err(|f| f.store(place.target("ssm:GetParameter")))?;
+            if read.is_some() {
+                return Ok(None);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Failure> {
         let client = self.client().await?;
         let path = self.place(prefix.trim_end_matches('/')).name;
@@ -200,9 +235,10 @@ impl Backend for Parameters {
     ) -> PortFuture<'a, Result<Option<Version>, StoreError>> {
         Box::pin(async move {
             let place = self.place(name);
-            let kind = ParameterType::SecureString;
-            let written = self.write(&place.name, value.reveal(), how, kind).await;
-            let written = written.map_err(|f| f.store(place.target("ssm:PutParameter")))?;
+            let written = match how {
+                Write::Any => self.put(&place, value, how).await?,
+                Write::OnlyNew => self.make(&place, value).await?,
+            };
             Ok(written.map(Version::Number))
         })
     }

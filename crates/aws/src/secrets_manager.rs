@@ -24,8 +24,11 @@ mod lock;
 const LARGEST: usize = 64 << 10;
 /// The label of the version that counts.
 const CURRENT: &str = "AWSCURRENT";
-/// How long a secret that was deleted for good may still be told to be waiting for it.
+/// How long a secret that was deleted for good may still be told to be waiting for it
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html>).
 const DELETION: Duration = Duration::from_mins(1);
+/// The pauses between attempts to write a secret that is being deleted: at first, doubling, and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 
 /// A store of secrets whose names begin with `prefix`, such as `hushgate/zoom`.
 ///
@@ -42,6 +45,8 @@ pub struct SecretsManager {
     prefix: String,
     key: Option<String>,
     client: OnceCell<Client>,
+    /// How long a write waits for the end of a deletion.
+    patience: Duration,
     /// Secrets that were deleted here, and when.
     deleted: Mutex<HashMap<String, Instant>>,
 }
@@ -80,8 +85,16 @@ impl SecretsManager {
             prefix: prefix.trim_end_matches('/').to_owned(),
             key: key.filter(|k| !k.is_empty()).cloned(),
             client: OnceCell::new(),
+            patience: DELETION,
             deleted: Mutex::default(),
         })
+    }
+
+    /// Lets a write wait for this long, in place of a minute, until a secret of its name that was deleted
+    /// is gone.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     fn place(&self, name: &str) -> Place {
@@ -136,12 +149,6 @@ impl SecretsManager {
             Ok(_) => Ok(Some(id)),
             Err(error) => match Failure::of(&error) {
                 failure if failure.kind == Kind::Exists => Ok(None),
-                failure if failure.kind == Kind::Deleting && self.was_deleted(name) => {
-                    Err(Failure {
-                        kind: Kind::Broken,
-                        ..failure
-                    })
-                }
                 failure => Err(failure),
             },
         }
@@ -214,24 +221,62 @@ impl SecretsManager {
     }
 
     /// Writes a value as the current version, making the secret if there is none.
-    async fn put_any(&self, place: &Place, value: &str) -> Result<Option<String>, StoreError> {
+    async fn put_any(&self, place: &Place, value: &str) -> Result<Option<String>, Unwritten> {
         for _ in 0..2 {
             let added = self.add(&place.name, value, CURRENT).await;
-            let added =
-                added.map_err(|f| f.store(place.target("secretsmanager:PutSecretValue")))?;
+            let added = added.map_err(|f| (f, "secretsmanager:PutSecretValue"))?;
             if added.is_some() {
                 return Ok(added);
             }
-            let made = self.create(&place.name, value).await;
-            let made = made.map_err(|f| f.store(place.target("secretsmanager:CreateSecret")))?;
+            let made = self.make(place, value).await?;
             if made.is_some() {
                 return Ok(made);
             }
         }
-        let text = format!("`{}` is made and deleted again and again", place.name);
-        Err(StoreError::Unavailable(text))
+        Ok(None)
+    }
+
+    async fn make(&self, place: &Place, value: &str) -> Result<Option<String>, Unwritten> {
+        let made = self.create(&place.name, value).await;
+        made.map_err(|f| (f, "secretsmanager:CreateSecret"))
+    }
+
+    /// Writes a secret, again and again while one of its name is being deleted: the service does that in
+    /// the background.
+    async fn write(
+        &self,
+        place: &Place,
+        value: &str,
+        how: Write,
+    ) -> Result<Option<String>, StoreError> {
+        let begun = Instant::now();
+        let [mut pause, longest] = PAUSES;
+        loop {
+            let written = match how {
+                Write::Any => self.put_any(place, value).await,
+                Write::OnlyNew => self.make(place, value).await,
+            };
+            match written {
+                Err((failure, _))
+                    if failure.kind == Kind::Deleting
+                        && begun.elapsed() + pause < self.patience =>
+                {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(longest);
+                }
+                Err((failure, action)) => return Err(failure.store(place.target(action))),
+                Ok(None) if how == Write::Any => {
+                    let text = format!("`{}` is made and deleted again and again", place.name);
+                    return Err(StoreError::Unavailable(text));
+                }
+                Ok(written) => return Ok(written),
+            }
+        }
     }
 }
+
+/// Why a secret was not written, and the permission that the call needs.
+type Unwritten = (Failure, &'static str);
 
 /// A version's id that no other has. Versions are told apart and calls recognized by it.
 fn fresh_id() -> String {
@@ -279,13 +324,7 @@ impl Backend for SecretsManager {
     ) -> PortFuture<'a, Result<Option<Version>, StoreError>> {
         Box::pin(async move {
             let place = self.place(name);
-            let written = match how {
-                Write::Any => self.put_any(&place, value.reveal()).await?,
-                Write::OnlyNew => {
-                    let made = self.create(&place.name, value.reveal()).await;
-                    made.map_err(|f| f.store(place.target("secretsmanager:CreateSecret")))?
-                }
-            };
+            let written = self.write(&place, value.reveal(), how).await?;
             Ok(written.map(Version::Id))
         })
     }
@@ -295,6 +334,13 @@ impl Backend for SecretsManager {
             let place = self.place(name);
             let deleted = self.delete(&place.name).await;
             deleted.map_err(|f| f.store(place.target("secretsmanager:DeleteSecret")))
+        })
+    }
+
+    fn is_leaving<'a>(&'a self, name: &'a str) -> PortFuture<'a, bool> {
+        Box::pin(async move {
+            let read = self.read(&self.place(name).name).await;
+            read.is_err_and(|failure| failure.kind == Kind::Deleting)
         })
     }
 

@@ -1,11 +1,13 @@
 //! Entries that are missing, too large, of another kind, or on their way out.
 
+use std::time::Duration;
+
 use aws_sdk_secretsmanager::primitives::Blob;
 use hushgate_aws::parameters::{Parameters, parameters};
 use hushgate_aws::secrets_manager::{SecretsManager, secrets};
 use hushgate_gateway::ports::{Secret, SecretStore as _, StoreError};
-use hushgate_host::store::AdminStore as _;
 use hushgate_host::store::remote::RemoteStore;
+use hushgate_host::store::{AdminStore as _, entry};
 
 use crate::proxy::{Action, Proxy};
 use crate::support::{KINDS, Kind, environment, newest, read, services, unique};
@@ -124,25 +126,88 @@ async fn a_secret_that_waits_for_its_deletion_is_told_as_that() {
     assert_eq!(newest(&store, "A").await.unwrap().as_deref(), Some("x"));
 }
 
+/// What the service says of a secret that is deleted in the background, and of its name.
+const DELETING: &str =
+    "You can't perform this operation on the secret because it was marked for deletion.";
+const SCHEDULED: &str = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+
 #[tokio::test]
 async fn a_secret_that_was_removed_here_is_gone_while_the_service_still_deletes_it() {
     let Some(port) = services() else { return };
-    let deleting =
-        "You can't perform this operation on the secret because it was marked for deletion.";
     let proxy = Proxy::start(port, move |call| match call.operation.as_str() {
-        "GetSecretValue" | "PutSecretValue" | "CreateSecret" if call.before > 0 => {
-            Action::Fail(400, "InvalidRequestException", deleting)
+        "GetSecretValue" | "PutSecretValue" if call.before > 0 => {
+            Action::Fail(400, "InvalidRequestException", DELETING)
+        }
+        "CreateSecret" if call.before > 0 => {
+            Action::Fail(400, "InvalidRequestException", SCHEDULED)
         }
         _ => Action::Pass,
     })
     .await;
-    let store = Kind::Secrets.store(proxy.port, &unique("removed"));
+    let prefix = unique("removed");
+    let backend = || SecretsManager::of(&prefix, &environment(proxy.port)).unwrap();
+    let patience = Duration::from_secs(1);
+    let store = RemoteStore::new(backend().with_patience(patience));
     assert_eq!(newest(&store, "A").await.unwrap(), None);
     store.write("A", Secret::new("x")).await.unwrap();
     store.remove("A").await.unwrap();
     assert_eq!(newest(&store, "A").await.unwrap(), None);
-    let error = store.write("A", Secret::new("y")).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    // Not for ever; what is to be done fits both kinds of deletion, here and in another process.
+    let other = RemoteStore::new(backend().with_patience(patience));
+    for store in [store, other] {
+        let before = proxy.calls().len();
+        let error = store.write("A", Secret::new("y")).await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("try again") && text.contains("restore-secret"),
+            "{text}"
+        );
+        assert!(proxy.calls().len() > before + 2, "it is tried again");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_made_again_right_after_it_was_removed() {
+    let Some(port) = services() else { return };
+    let all = || {
+        ["connection", "CLIENT_ID", "ACCESS_TOKEN"]
+            .map(|f| (f.to_owned(), Some(Secret::new("new"))))
+            .to_vec()
+    };
+    // The deletion is under way for the first questions of each entry.
+    for (kind, trouble) in [
+        (
+            Kind::Secrets,
+            Some(("InvalidRequestException", DELETING, SCHEDULED)),
+        ),
+        (Kind::Secrets, None),
+        (Kind::Parameters, None),
+    ] {
+        let proxy = Proxy::start(port, move |call| {
+            let (code, reading, making) = trouble.unwrap_or(("", "", SCHEDULED));
+            match call.operation.as_str() {
+                "GetSecretValue" | "PutSecretValue" if call.before < 2 && trouble.is_some() => {
+                    Action::Fail(400, code, reading)
+                }
+                "CreateSecret" if call.before < 2 => {
+                    Action::Fail(400, "InvalidRequestException", making)
+                }
+                "PutParameter" if call.before < 1 && call.body["Overwrite"] == false => {
+                    Action::Fail(400, "ParameterAlreadyExists", "x")
+                }
+                _ => Action::Pass,
+            }
+        })
+        .await;
+        let prefix = unique("again");
+        let store = kind.store(proxy.port, &prefix);
+        store.save("a", true, all()).await.unwrap();
+        let direct = kind.store(port, &prefix);
+        for field in ["connection", "CLIENT_ID", "ACCESS_TOKEN"] {
+            let found = newest(&direct, &entry("a", field)).await.unwrap();
+            assert_eq!(found.as_deref(), Some("new"), "{kind:?} {field}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -156,7 +221,7 @@ async fn a_function_lists_nothing() {
             store.write(name, Secret::new("x")).await.unwrap();
             store.write(name, Secret::new("y")).await.unwrap();
             newest(&store, name).await.unwrap();
-            let ttl = std::time::Duration::from_secs(9);
+            let ttl = Duration::from_secs(9);
             store.lock(name, "me", ttl).await.unwrap();
             store.unlock(name, "me").await.unwrap();
         }

@@ -159,13 +159,21 @@ impl Inner {
         Ok(())
     }
 
+    /// The newest value of an entry, for who sets a connection up: none too of one that is being deleted.
+    async fn present(&self, name: &str) -> Result<Option<Secret>, StoreError> {
+        match self.fetch(name, Care::Exact).await {
+            Err(StoreError::Unfit { .. }) if self.backend.is_leaving(name).await => Ok(None),
+            fetched => fetched,
+        }
+    }
+
     /// Whether one of these entries has a value; locks have none. Each is asked for: a list may name what
     /// is gone.
     async fn has_value(&self, mut names: Vec<String>) -> Result<bool, StoreError> {
         names.retain(|name| !name.ends_with(LOCK_SUFFIX));
         names.sort_by_key(|name| !declares(name));
         for name in &names {
-            if self.fetch(name, Care::Exact).await?.is_some() {
+            if self.present(name).await?.is_some() {
                 return Ok(true);
             }
         }

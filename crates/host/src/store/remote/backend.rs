@@ -60,6 +60,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes an entry away, with all that belongs to it; fine when there is none.
     fn delete<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<(), StoreError>>;
 
+    /// Whether an entry that can't be read was taken away, and is there only until the service has done so.
+    fn is_leaving<'a>(&'a self, name: &'a str) -> PortFuture<'a, bool> {
+        let _ = name;
+        Box::pin(async { false })
+    }
+
     /// The names that begin with `prefix`, locks included, in any order. What was written a moment ago may
     /// be missing, and what is gone may be there.
     fn list<'a>(&'a self, prefix: &'a str) -> PortFuture<'a, Result<Vec<String>, StoreError>>;

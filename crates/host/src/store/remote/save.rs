@@ -4,7 +4,7 @@ use hushgate_gateway::connect::lifecycle::{JOURNAL_ENTRY, LOCK_ENTRY};
 use hushgate_gateway::ports::{Secret, StoreError};
 
 use super::super::admin::{Change, SaveError, entry};
-use super::{ARBITER, Care, Inner, Write, check_name};
+use super::{ARBITER, Inner, Write, check_name};
 
 /// Entries that functions write, and need not be allowed to make.
 const OF_FUNCTIONS: [&str; 2] = [JOURNAL_ENTRY, LOCK_ENTRY];
@@ -126,7 +126,7 @@ impl Inner {
         value: &Secret,
         done: &mut Vec<Before>,
     ) -> Result<(), StoreError> {
-        let before = self.fetch(&name, Care::Exact).await?;
+        let before = self.present(&name).await?;
         let made = self.backend.prepare(&name).await?;
         done.push(Before {
             name: name.clone(),
@@ -142,7 +142,7 @@ impl Inner {
         name: String,
         done: &mut Vec<Before>,
     ) -> Result<(), StoreError> {
-        let before = self.fetch(&name, Care::Exact).await?;
+        let before = self.present(&name).await?;
         if before.is_none() {
             return Ok(());
         }
