@@ -24,7 +24,7 @@ mod turns;
 
 pub use backend::{Backend, Care, Entry, Found, LOCK_SUFFIX, Version, Write};
 
-use memory::Memory;
+use memory::{Memory, Remembered};
 use turns::Turns;
 
 /// The field by which a connection is one: made first, and taken away last.
@@ -88,22 +88,22 @@ impl Inner {
 
     async fn read(&self, name: &str) -> Result<Option<Secret>, StoreError> {
         check_name(name)?;
-        if let Some(value) = self.memory.at_hand(name) {
-            return Ok(Some(value));
+        if let Some(Remembered(found)) = self.memory.at_hand(name) {
+            return Ok(found);
         }
         let _turn = self.turns.take(name).await;
         // Whoever had the turn before may have read it.
-        if let Some(value) = self.memory.at_hand(name) {
-            return Ok(Some(value));
+        if let Some(Remembered(found)) = self.memory.at_hand(name) {
+            return Ok(found);
         }
         let fetched = self.fetch(name, Care::Quick).await;
         if let Err(error @ StoreError::Unavailable(_)) = &fetched
-            && let Some((value, is_first)) = self.memory.unreached(name)
+            && let Some((Remembered(found), is_first)) = self.memory.unreached(name)
         {
             if is_first {
-                tracing::warn!(secret = name, %error, "a value that was read before is used meanwhile");
+                tracing::warn!(secret = name, %error, "what was read before is used meanwhile");
             }
-            return Ok(Some(value));
+            return Ok(found);
         }
         fetched
     }

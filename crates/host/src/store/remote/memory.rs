@@ -14,6 +14,9 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// No question waits longer for its answer.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 
+/// Entries beyond which it is not remembered of more that there are none.
+const MOST_KNOWN: usize = 1000;
+
 /// The last known state of each entry.
 pub(super) struct Memory {
     ages: Ages,
@@ -54,6 +57,10 @@ struct Known {
     /// Versions that were replaced, and when.
     before: Vec<(Version, Instant)>,
 }
+
+/// What is remembered of an entry: its value, or that there is none.
+#[derive(Debug)]
+pub(super) struct Remembered(pub(super) Option<Secret>);
 
 /// What an answer is worth beside what is known.
 enum Worth {
@@ -97,9 +104,9 @@ impl Memory {
         self.all().known.get(name)?.version.clone()
     }
 
-    /// A value that may be used without asking: a fresh one, or any that may be used at all right after
-    /// the service did not answer.
-    pub(super) fn at_hand(&self, name: &str) -> Option<Secret> {
+    /// What may be used without asking: what is fresh, or any that may be used at all right after the
+    /// service did not answer. That there is no value is known like a value.
+    pub(super) fn at_hand(&self, name: &str) -> Option<Remembered> {
         let all = self.all();
         let known = all.known.get(name).filter(|k| k.sure)?;
         let resting = known.unreached.is_some_and(|at| at.elapsed() < PAUSE);
@@ -108,17 +115,17 @@ impl Memory {
         } else {
             self.ages.fresh
         };
-        known.value.clone().filter(|_| known.at.elapsed() < age)
+        (known.at.elapsed() < age).then(|| Remembered(known.value.clone()))
     }
 
-    /// Takes note that the service did not answer. Gives a value that may be used nevertheless, and
-    /// whether the service answered before.
-    pub(super) fn unreached(&self, name: &str) -> Option<(Secret, bool)> {
+    /// Takes note that the service did not answer. Gives what may be used nevertheless, and whether the
+    /// service answered before. After a change whose outcome is not known, there is nothing.
+    pub(super) fn unreached(&self, name: &str) -> Option<(Remembered, bool)> {
         let mut all = self.all();
-        let known = all.known.get_mut(name)?;
-        let value = known.value.clone()?;
+        let known = all.known.get_mut(name).filter(|k| k.sure)?;
         let is_first = known.unreached.replace(Instant::now()).is_none();
-        (known.at.elapsed() < self.ages.stale).then_some((value, is_first))
+        let is_usable = known.at.elapsed() < self.ages.stale;
+        is_usable.then(|| (Remembered(known.value.clone()), is_first))
     }
 
     /// Takes note of an answer and gives the newest state: what is known already, when the answer is
@@ -186,7 +193,9 @@ impl Memory {
             let replaced = last.version.filter(|v| Some(v) != version.as_ref());
             before.extend(replaced.map(|v| (v, now)));
         }
-        if value.is_none() && version.is_none() && before.is_empty() && changed == 0 {
+        let says_nothing =
+            value.is_none() && version.is_none() && before.is_empty() && changed == 0;
+        if says_nothing && all.known.len() >= MOST_KNOWN {
             return;
         }
         let known = Known {

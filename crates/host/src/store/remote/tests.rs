@@ -31,6 +31,8 @@ struct State {
     old: BTreeMap<String, Option<(String, i64)>>,
     /// How long an answer takes, which is of the state at its question.
     slow: Duration,
+    /// Whether reads fail after that time.
+    unanswered: bool,
     /// How long a removal takes before it is done.
     late: Duration,
     is_exact: bool,
@@ -84,6 +86,9 @@ impl Backend for Service {
             })?;
             if slow > Duration::ZERO {
                 tokio::time::sleep(slow).await;
+            }
+            if self.state().unanswered {
+                return Err(StoreError::Unavailable("no answer".to_owned()));
             }
             Ok(found)
         })
@@ -237,11 +242,18 @@ async fn asks_the_service_once_in_a_while_and_past_the_memory_always() {
     newest(&store, "A").await;
     newest(&store, "A").await;
     assert_eq!(service.state().reads, 3);
-    // What is missing is looked for each time: somebody may store it now.
-    for _ in 0..2 {
+    // That there is nothing is known like a value, and no longer.
+    for _ in 0..5 {
         assert_eq!(text(&store, "B").await, None);
     }
-    assert_eq!(service.state().reads, 5);
+    assert_eq!(service.state().reads, 4);
+    service.set("B", "1");
+    assert_eq!(newest(&store, "B").await.as_deref(), Some("1"));
+    assert_eq!(text(&store, "B").await.as_deref(), Some("1"));
+    assert_eq!(text(&store, "C").await, None);
+    service.set("C", "1");
+    tokio::time::advance(Duration::from_secs(15)).await;
+    assert_eq!(text(&store, "C").await.as_deref(), Some("1"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,6 +270,44 @@ async fn goes_on_with_what_was_read_for_five_minutes_of_an_outage() {
     assert!(store.read("B").await.is_err(), "never read");
     service.state().out = false;
     assert_eq!(text(&store, "A").await.as_deref(), Some("1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn goes_on_without_what_was_not_there_for_five_minutes_of_an_outage() {
+    let (service, store) = store();
+    assert_eq!(text(&store, "A").await, None);
+    service.state().out = true;
+    tokio::time::advance(Duration::from_secs(299)).await;
+    assert_eq!(text(&store, "A").await, None);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    store.read("A").await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_does_not_undo_a_change_whose_outcome_is_not_known() {
+    for removed in [false, true] {
+        let (service, store) = store();
+        store.write("A", Secret::new("old")).await.unwrap();
+        service.state().out = true;
+        let changed = if removed {
+            store.remove("A").await
+        } else {
+            store.write("A", Secret::new("new")).await
+        };
+        changed.unwrap_err();
+        for _ in 0..2 {
+            store.read("A").await.unwrap_err();
+            tokio::time::advance(Duration::from_secs(20)).await;
+        }
+        service.state().out = false;
+        assert_eq!(text(&store, "A").await.as_deref(), Some("old"));
+        service.state().out = true;
+        assert_eq!(
+            text(&store, "A").await.as_deref(),
+            Some("old"),
+            "sure again"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -179,11 +179,11 @@ async fn of_two_writes_at_once_the_later_is_known() {
         memory.wrote("A", begun, &value, Some(Version::Number(number)));
     }
     assert_eq!(memory.version("A"), Some(Version::Number(2)));
-    assert_eq!(memory.at_hand("A").unwrap().reveal(), "2");
+    assert_eq!(memory.at_hand("A").unwrap().0.unwrap().reveal(), "2");
     // Begun later, it is of an entry that was made anew.
     let value = Secret::new("1");
     memory.wrote("A", memory.now(), &value, Some(Version::Number(1)));
-    assert_eq!(memory.at_hand("A").unwrap().reveal(), "1");
+    assert_eq!(memory.at_hand("A").unwrap().0.unwrap().reveal(), "1");
 }
 
 #[tokio::test(start_paused = true)]

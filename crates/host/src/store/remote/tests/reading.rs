@@ -33,13 +33,29 @@ async fn reads_of_one_entry_share_one_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_more_than_one_other() {
+async fn reads_of_an_entry_that_is_not_there_share_one_question() {
     let begun = tokio::time::Instant::now();
     let (service, store) = slow();
     for read in reads(&store, 20).join_all().await {
         assert_eq!(read, None);
     }
-    assert_eq!(service.state().reads, 20, "what is missing is not shared");
+    assert_eq!(service.state().reads, 1);
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_more_than_one_other() {
+    let begun = tokio::time::Instant::now();
+    let (service, store) = slow();
+    service.set("A", "1");
+    service.state().unanswered = true;
+    let mut reading = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let store = store.clone();
+        reading.spawn(async move { store.read("A").await.is_err() });
+    }
+    assert!(reading.join_all().await.into_iter().all(|failed| failed));
+    assert_eq!(service.state().reads, 20, "what fails is not shared");
     assert_eq!(begun.elapsed(), Duration::from_secs(2));
 }
 
