@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hushgate_gateway::ports::objects::{Facts, Head, ObjectBody, ObjectError, Put};
 use hushgate_host::objects::Parts;
@@ -22,6 +26,8 @@ const PART: usize = 8 << 20;
 const MOST_PARTS: i32 = 10_000;
 /// Most bytes of an object that is written here.
 const LARGEST: u64 = PART as u64 * MOST_PARTS as u64;
+/// The time of one attempt to complete an upload.
+const COMPLETION: Duration = Duration::from_mins(10);
 /// The pauses before a request of "only if new" is sent again that surely did nothing.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
@@ -149,12 +155,42 @@ fn once() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())
 }
 
+/// How an upload is completed: the service may take minutes for it, in which it sends white space now and
+/// then.
+fn completing(put: Put) -> Builder {
+    let times = TimeoutConfig::builder().operation_attempt_timeout(COMPLETION);
+    let config = Builder::new()
+        .timeout_config(times.build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    match put {
+        Put::Replace => config,
+        Put::OnlyNew => config.retry_config(RetryConfig::disabled()),
+    }
+}
+
 fn condition(put: Put) -> Option<String> {
     (put == Put::OnlyNew).then(|| "*".to_owned())
 }
 
 fn content_type(head: &Head) -> &str {
     head.content_type.as_deref().unwrap_or(UNTYPED[0])
+}
+
+/// Whether an upload may be completed for all its failure tells: its answer was lost, or it tells that the
+/// upload is over.
+fn may_be_done(failure: &Failure) -> bool {
+    let lost = [Kind::Timeout, Kind::Unreachable, Kind::Broken];
+    lost.contains(&failure.kind) || failure.code == "NoSuchUpload"
+}
+
+/// The checksum of an object of these parts, as the service tells it; none when a part has none.
+fn of_parts(parts: &[CompletedPart]) -> Option<String> {
+    let mut whole = crc32fast::Hasher::new();
+    for part in parts {
+        whole.update(&STANDARD.decode(part.checksum_crc32()?).ok()?);
+    }
+    let whole = STANDARD.encode(whole.finalize().to_be_bytes());
+    Some(format!("{whole}-{}", parts.len()))
 }
 
 /// Parts that become an object when they are completed, and else are dropped.
@@ -233,10 +269,8 @@ impl Upload {
                 .upload_id(&self.id)
                 .set_if_none_match(condition(put))
                 .multipart_upload(parts.clone());
-            let sent = match put {
-                Put::Replace => request.send().await,
-                Put::OnlyNew => request.customize().config_override(once()).send().await,
-            };
+            let sent = request.customize().config_override(completing(put));
+            let sent = sent.send().await;
             match (sent.map_err(|e| Failure::of(&e)), pauses.next()) {
                 (Ok(answer), _) => {
                     self.is_open = false;
@@ -245,9 +279,32 @@ impl Upload {
                 (Err(failure), Some(pause)) if did_nothing(&failure) => {
                     tokio::time::sleep(*pause).await;
                 }
-                (Err(failure), _) => return Err(failure),
+                (Err(failure), _) => {
+                    let made = if may_be_done(&failure) {
+                        self.made().await
+                    } else {
+                        None
+                    };
+                    self.is_open = made.is_none();
+                    return made.ok_or(failure);
+                }
             }
         }
+    }
+
+    /// The version of the object, if it is the one that these parts make: its checksum is that of the
+    /// checksums of the parts
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html>). None
+    /// too when that can't be told, as without the permission to read.
+    async fn made(&self) -> Option<String> {
+        let expected = of_parts(&self.parts)?;
+        let asked = self.client.head_object();
+        let asked = asked.bucket(&self.bucket).key(&self.key);
+        let answer = asked.checksum_mode(ChecksumMode::Enabled).send().await;
+        let answer = answer.ok()?;
+        let size = answer.content_length().and_then(|s| u64::try_from(s).ok());
+        let is_ours = size == Some(self.size) && answer.checksum_crc32() == Some(&expected);
+        is_ours.then(|| answer.e_tag.unwrap_or_default())
     }
 
     /// Drops the parts. What is left when that fails never becomes an object, but costs until the
@@ -286,5 +343,40 @@ impl Drop for Upload {
             };
             runtime.spawn(async move { left.abort().await });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::BehaviorVersion;
+
+    use super::*;
+
+    #[test]
+    fn completing_an_upload_may_take_minutes() {
+        for put in [Put::Replace, Put::OnlyNew] {
+            let config = completing(put).behavior_version(BehaviorVersion::latest());
+            let config = config.build();
+            let times = config
+                .timeout_config()
+                .and_then(TimeoutConfig::operation_attempt_timeout);
+            assert!(times >= Some(Duration::from_mins(10)), "{put:?} {times:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_known_by_the_checksums_of_its_parts() {
+        let part = |sum: Option<&str>| {
+            let part = CompletedPart::builder().set_checksum_crc32(sum.map(str::to_owned));
+            part.build()
+        };
+        // Of `a` and of `b`.
+        let parts = [part(Some("6Le+Qw==")), part(Some("cb7v+Q=="))];
+        let all: Vec<u8> = [0xe8_b7_be_43_u32, 0x71_be_ef_f9]
+            .map(u32::to_be_bytes)
+            .concat();
+        let expected = STANDARD.encode(crc32fast::hash(&all).to_be_bytes());
+        assert_eq!(of_parts(&parts), Some(format!("{expected}-2")));
+        assert_eq!(of_parts(&[part(Some("6Le+Qw==")), part(None)]), None);
     }
 }

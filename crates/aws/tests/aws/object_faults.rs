@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use hushgate_gateway::ports::Objects;
 use hushgate_gateway::ports::objects::{Head, ObjectError, Put, read_whole, whole_body};
 
 use crate::objects::{PART, bucket, client, large, open, read, write};
 use crate::proxy::{Action, Proxy};
+use crate::recorder::{Recorder, answer};
 use crate::support::{MARK, logs, services};
 
 /// The errors of all operations.
@@ -165,6 +168,76 @@ async fn a_lost_answer_is_not_taken_for_an_object_of_another() {
                 .unwrap(),
             1
         );
+    }
+}
+
+/// A bucket that completes uploads of two parts without saying so, and tells what lies there afterwards.
+async fn silent_completion(found: &'static str, size: usize) -> Recorder {
+    Recorder::start(move |sent| {
+        let line = sent.line();
+        let is = |method: &str| line.starts_with(method);
+        if is("POST") && line.contains("uploads") {
+            let text = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
+            return Some(answer(200, "", text.as_bytes()));
+        }
+        if is("PUT") {
+            // Of `x` as often as a part has it is of no matter here.
+            let sum = if line.contains("partNumber=1") { "6Le+Qw==" } else { "cb7v+Q==" };
+            let headers = format!("etag: \"p\"\r\nx-amz-checksum-crc32: {sum}\r\n");
+            return Some(answer(200, &headers, b""));
+        }
+        if is("POST") {
+            let text = "<Error><Code>NoSuchUpload</Code><Message>x</Message></Error>";
+            return Some(answer(404, "", text.as_bytes()));
+        }
+        if is("HEAD") {
+            let head = format!(
+                "HTTP/1.1 200 X\r\netag: \"made-2\"\r\nx-amz-checksum-crc32: {found}\r\ncontent-length: {size}\r\n\r\n"
+            );
+            return Some(head.into_bytes());
+        }
+        Some(answer(204, "", b""))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_completed_without_an_answer_is_written() {
+    let size = PART + 1;
+    let sums = [0xe8_b7_be_43_u32, 0x71_be_ef_f9]
+        .map(u32::to_be_bytes)
+        .concat();
+    let sum = STANDARD.encode(crc32fast::hash(&sums).to_be_bytes());
+    let ours: &'static str = format!("{sum}-2").leak();
+    for put in [Put::Replace, Put::OnlyNew] {
+        for (found, length, is_written) in [
+            (ours, size, true),
+            (ours, size - 1, false),
+            ("AAAAAA==-2", size, false),
+        ] {
+            let recorder = silent_completion(found, length).await;
+            let objects = open(recorder.port, "bucket-of-it");
+            let body = large(b'x', size);
+            let written = objects.write("a", &Head::default(), put, body).await;
+            let aborted = recorder
+                .sent()
+                .iter()
+                .any(|s| s.line().starts_with("DELETE"));
+            assert_eq!(aborted, !is_written, "{found}");
+            match written {
+                Ok(facts) => {
+                    assert!(is_written, "{found}");
+                    assert_eq!(
+                        (facts.size, facts.version.as_str()),
+                        (size as u64, "\"made-2\"")
+                    );
+                }
+                Err(error) => {
+                    assert!(!is_written, "{error}");
+                    assert_eq!(error.code(), "objects-unavailable");
+                }
+            }
+        }
     }
 }
 
