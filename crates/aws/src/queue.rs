@@ -119,31 +119,42 @@ impl Sqs {
         }
     }
 
-    /// Sends the messages of these indices; gives those that were not stored, and why the last was not.
+    /// Sends the messages of these indices; gives those that were not stored, and why one was not.
     async fn send_batch(
         &self,
         messages: &[Message],
         mut indices: Vec<usize>,
     ) -> (Vec<usize>, Option<Failure>) {
-        let mut why = None;
+        let (mut unsent, mut why) = (Vec::new(), None);
         for pause in PAUSES.into_iter().map(Some).chain([None]) {
             let failed = match self.send_once(messages, &indices).await {
                 Ok(failed) => failed,
                 // The SDK sent it several times already.
-                Err(failure) => return (indices, Some(failure)),
+                Err(failure) => {
+                    unsent.extend(indices);
+                    why = why.or(Some(failure));
+                    break;
+                }
             };
-            indices = failed.iter().map(|(index, _)| *index).collect();
-            why = failed.into_iter().map(|(_, failure)| failure).next_back();
             let passes = |failure: &Failure| matches!(failure.kind, Kind::Throttled | Kind::Broken);
-            match (why.as_ref().is_some_and(passes), pause) {
-                (true, Some(pause)) => tokio::time::sleep(pause).await,
+            let again = |failure: &Failure| pause.is_some() && passes(failure);
+            let (passing, lasting): (Vec<_>, Vec<_>) =
+                failed.into_iter().partition(|(_, failure)| again(failure));
+            for (index, failure) in lasting {
+                unsent.push(index);
+                why = why.or(Some(failure));
+            }
+            indices = passing.into_iter().map(|(index, _)| index).collect();
+            match pause {
+                Some(pause) if !indices.is_empty() => tokio::time::sleep(pause).await,
                 _ => break,
             }
         }
-        (indices, why)
+        unsent.sort_unstable();
+        (unsent, why)
     }
 
-    /// One request; gives the messages that the service did not take.
+    /// One request; gives the messages that the service does not say to have stored.
     async fn send_once(
         &self,
         messages: &[Message],
@@ -164,11 +175,20 @@ impl Sqs {
             .set_entries(Some(entries.collect()))
             .send();
         let answer = sent.await.map_err(|e| Failure::of(&e))?;
-        let failed = answer.failed().iter().filter_map(|entry| {
-            let index = entry.id().parse().ok()?;
-            Some((index, Failure::told(entry.code(), entry.sender_fault())))
+        let unsent = indices.iter().filter_map(|index| {
+            let id = index.to_string();
+            if answer.successful().iter().any(|entry| entry.id() == id) {
+                return None;
+            }
+            let told = answer.failed().iter().find(|entry| entry.id() == id);
+            let failure = told.map_or_else(
+                // What is not mentioned may be stored, and is sent once more rather than lost.
+                || Failure::told("", false),
+                |entry| Failure::told(entry.code(), entry.sender_fault()),
+            );
+            Some((*index, failure))
         });
-        Ok(failed.collect())
+        Ok(unsent.collect())
     }
 
     async fn take(

@@ -161,21 +161,76 @@ async fn a_queue_that_is_not_there_is_told_by_every_operation() {
     }
 }
 
+/// An answer that says which messages were stored, and which were not.
+fn stored(successful: &[&str], failed: &serde_json::Value) -> Action {
+    let entry = |id: &&str| json!({"Id": id, "MessageId": "m", "MD5OfMessageBody": "x"});
+    let successful: Vec<_> = successful.iter().map(entry).collect();
+    Action::Answer(json!({"Successful": successful, "Failed": failed}).to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_the_answer_does_not_mention_is_not_taken_for_stored() {
+    let Some(port) = services() else { return };
+    let url = address(port).await;
+    for answer in ["{}", r#"{"Successful": [], "Failed": []}"#] {
+        let proxy = Proxy::start(port, move |_| Action::Answer(answer.to_owned())).await;
+        let error = open(proxy.port, &url).send(messages(&["a", "b"])).await;
+        assert_eq!(error.unwrap_err().code(), "queue-unavailable");
+        assert_eq!(proxy.calls().len(), 3);
+    }
+    let proxy = Proxy::start(port, |_| stored(&["0"], &json!([]))).await;
+    let error = open(proxy.port, &url).send(messages(&["a", "b"])).await;
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, QueueError::Partly { unsent, .. } if *unsent == [1]),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_message_is_sent_again_by_its_own_failure_alone() {
+    let Some(port) = services() else { return };
+    let url = address(port).await;
+    let lasting = json!({"Id": "0", "Code": "InvalidMessageContents", "SenderFault": true});
+    let passing = json!({"Id": "1", "Code": "InternalError", "SenderFault": false});
+    for failed in [json!([lasting, passing]), json!([passing, lasting])] {
+        let proxy = Proxy::start(port, move |call| match call.before {
+            0 => stored(&["2"], &failed),
+            _ => stored(&["1"], &json!([])),
+        })
+        .await;
+        let sent = open(proxy.port, &url)
+            .send(messages(&["a", "b", "c"]))
+            .await;
+        let error = sent.unwrap_err();
+        assert!(
+            matches!(&error, QueueError::Partly { unsent, reason }
+                if *unsent == [0] && reason.contains("InvalidMessageContents")),
+            "{error:?}"
+        );
+        let calls = proxy.calls();
+        assert_eq!(calls.len(), 2);
+        let again = calls[1].body["Entries"].as_array().unwrap();
+        assert_eq!(again.len(), 1);
+        assert_eq!(again[0]["Id"], "1");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_the_service_does_not_take_are_sent_again_and_told() {
     let Some(port) = services() else { return };
     let url = address(port).await;
-    let partly = |failed: serde_json::Value| {
-        Action::Answer(json!({"Successful": [], "Failed": failed}).to_string())
-    };
     let failed = |id: &str, code: &str, senders: bool| json!({"Id": id, "Code": code, "SenderFault": senders, "Message": "do-not-show"});
     // Two fail at first, one for good.
     let proxy = Proxy::start(port, move |call| match call.before {
-        0 => partly(json!([
-            failed("1", "InternalError", false),
-            failed("3", "InternalError", false)
-        ])),
-        _ => partly(json!([failed("3", "InternalError", false)])),
+        0 => stored(
+            &["0", "2"],
+            &json!([
+                failed("1", "InternalError", false),
+                failed("3", "InternalError", false)
+            ]),
+        ),
+        _ => stored(&["1"], &json!([failed("3", "InternalError", false)])),
     })
     .await;
     let queue = open(proxy.port, &url);
@@ -199,7 +254,7 @@ async fn messages_that_the_service_does_not_take_are_sent_again_and_told() {
     assert_eq!(ids, [vec!["0", "1", "2", "3"], vec!["1", "3"], vec!["3"]]);
     // What is the sender's fault is not sent again.
     let proxy = Proxy::start(port, move |_| {
-        partly(json!([failed("0", "InvalidMessageContents", true)]))
+        stored(&[], &json!([failed("0", "InvalidMessageContents", true)]))
     })
     .await;
     let error = open(proxy.port, &url)
