@@ -210,7 +210,8 @@ impl Failure {
     fn passes(&self, again: Again) -> bool {
         match self {
             Self::Status(status, _) => match status.as_u16() {
-                429 | 503 => again != Again::Never,
+                429 => again != Again::Never,
+                // Something may have been done.
                 408 | 500..=599 => again == Again::Always,
                 _ => false,
             },
@@ -226,6 +227,12 @@ impl Failure {
             Self::Status(status, _) => Some(status.as_u16()),
             _ => None,
         }
+    }
+
+    /// Whether it is a refusal that does not pass by itself.
+    pub(crate) fn is_lasting(&self) -> bool {
+        let passes = |status: u16| status == 408 || status == 429;
+        matches!(self, Self::Status(status, _) if status.is_client_error() && !passes(status.as_u16()))
     }
 
     /// Whether it is the bucket that is missing.

@@ -183,9 +183,7 @@ impl Bucket {
                 }
                 Ok(answer) if total.is_none() && reached(&answer) == Some(end) => return Ok(None),
                 Ok(_) => failure = Some(Failure::Network("it took only some of the bytes")),
-                Err(error @ Failure::Status(status, _)) if status.is_client_error() => {
-                    return Err(error);
-                }
+                Err(error) if error.is_lasting() => return Err(error),
                 Err(error) => failure = Some(error),
             }
         }

@@ -175,6 +175,7 @@ impl State {
             Some(Mishap::Status(status, word)) => {
                 return Ok(answer(failed(status, word)));
             }
+            Some(Mishap::Done(_) | Mishap::Answer(..)) => unreachable!("for other services"),
         }
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let done = match self.refused(&method, &path) {

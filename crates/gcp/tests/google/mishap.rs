@@ -12,6 +12,10 @@ pub(crate) enum Mishap {
     Cut,
     /// It is carried out, and the connection ends before the answer.
     Lost,
+    /// It is carried out, and answered with this status.
+    Done(u16),
+    /// It is not carried out, and answered with this status and text.
+    Answer(u16, &'static str),
     /// It is carried out after this time.
     Slow(Duration),
     /// It is carried out, and the connection ends after so many bytes of the answer's body.

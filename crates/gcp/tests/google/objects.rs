@@ -114,6 +114,8 @@ async fn an_upload_goes_on_where_the_line_broke() {
         ("PUT", Mishap::Lost),
         ("PUT", Mishap::Status(503, "")),
         ("PUT", Mishap::Status(500, "")),
+        ("PUT", Mishap::Status(429, "")),
+        ("PUT", Mishap::Status(408, "")),
         ("uploadType=resumable", Mishap::Cut),
         ("uploadType=resumable", Mishap::Status(429, "")),
     ] {
@@ -124,6 +126,23 @@ async fn an_upload_goes_on_where_the_line_broke() {
             "{part} {mishap:?}"
         );
         objects.remove("large").await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_is_not_told_of_its_own_object_as_anothers() {
+    let place = place!();
+    let objects = place.objects();
+    for (number, status) in [503, 500, 502].into_iter().enumerate() {
+        let key = format!("new-{number}");
+        place.mishap("uploadType=multipart", 1, Mishap::Done(status));
+        let head = Head::default();
+        let written = objects.write(&key, &head, Put::OnlyNew, in_pieces(b"mine"));
+        let error = written.await.unwrap_err();
+        assert_eq!(error.code(), "objects-unavailable", "{status}");
+        assert_eq!(read(&objects, &key).await.as_deref(), Some(&b"mine"[..]));
+        let written = objects.write(&key, &head, Put::OnlyNew, in_pieces(b"again"));
+        assert!(matches!(written.await, Err(ObjectError::Exists(_))));
     }
 }
 
@@ -197,7 +216,7 @@ async fn only_new_is_never_sent_twice_when_its_fate_is_not_known() {
         .await;
     assert!(matches!(second, Err(ObjectError::Exists(_))), "{second:?}");
     // Where nothing was done, it is tried again.
-    place.mishap("uploadType=multipart", 2, Mishap::Status(503, ""));
+    place.mishap("uploadType=multipart", 2, Mishap::Status(429, ""));
     let third = objects
         .write("other", &head, Put::OnlyNew, whole_body(&b"y"[..]))
         .await;

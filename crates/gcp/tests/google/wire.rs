@@ -93,6 +93,10 @@ impl State {
         match mishap {
             Some(Mishap::Cut) => return Err(cut()),
             Some(Mishap::Slow(time)) => tokio::time::sleep(time).await,
+            Some(Mishap::Answer(status, text)) => {
+                let answer = Response::builder().status(status);
+                return Ok(answer.body(whole(Bytes::from(text))).unwrap());
+            }
             Some(Mishap::Status(status, _)) => {
                 let message = r#"{"error":{"message":"a message of the service"}}"#;
                 let answer = Response::builder().status(status);
@@ -131,6 +135,10 @@ impl State {
         }
         if matches!(mishap, Some(Mishap::Lost)) {
             return Err(cut());
+        }
+        if let Some(Mishap::Done(status)) = mishap {
+            let answer = Response::builder().status(status);
+            return Ok(answer.body(whole(Bytes::new())).unwrap());
         }
         let mut answer = Response::new(match mishap {
             Some(Mishap::Broken(after)) => {
