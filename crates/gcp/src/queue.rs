@@ -79,8 +79,14 @@ impl PubSub {
             let published = self
                 .call(&self.topic, "publish", &body, Again::Always)
                 .await;
+            let published = published.and_then(|answer| match answer["messageIds"].as_array() {
+                Some(ids) if ids.len() == batch.len() => Ok(()),
+                _ => Err(Failure::Network(
+                    "the answer does not name each message that was sent",
+                )),
+            });
             match published {
-                Ok(_) => sent += batch.len(),
+                Ok(()) => sent += batch.len(),
                 Err(failure) if sent == 0 => return Err(error(&failure, &self.topic, PUBLISH)),
                 Err(failure) => {
                     let reason = error(&failure, &self.topic, PUBLISH).to_string();
@@ -108,7 +114,13 @@ impl PubSub {
                 .call(&self.subscription, "pull", &body, Again::Always)
                 .await;
             let pulled = pulled.map_err(|f| error(&f, &self.subscription, CONSUME))?;
-            let received: Vec<_> = listed(&pulled).filter_map(read).collect();
+            let mut received = Vec::new();
+            for given in listed(&pulled) {
+                match read(given) {
+                    Some(message) => received.push(message),
+                    None => self.set_aside(given).await,
+                }
+            }
             if !received.is_empty() {
                 let ids: Vec<_> = received.iter().map(|r| r.receipt.0.as_str()).collect();
                 self.extend(&ids, hold).await?;
@@ -120,6 +132,31 @@ impl PubSub {
             }
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Takes a message that is no text out of the way, which would come again for ever: it goes to the
+    /// subscription's topic for dead letters, or is acknowledged where there is none.
+    async fn set_aside(&self, given: &Value) {
+        let id = given["message"]["messageId"].as_str().unwrap_or_default();
+        let id =
+            Some(id).filter(|id| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()));
+        let has_dead_letters = given["deliveryAttempt"].is_u64();
+        tracing::warn!(
+            message = id.unwrap_or_default(),
+            subscription = self.subscription,
+            has_dead_letters,
+            "a message is not UTF-8 text and is set aside: for dead letters where the subscription has a topic for them, \
+             else it is gone"
+        );
+        let told = match given["ackId"].as_str() {
+            None => Ok(()),
+            Some(ack) if has_dead_letters => self.extend(&[ack], Duration::ZERO).await,
+            Some(ack) => self.tell("acknowledge", &json!({"ackIds": [ack]})).await,
+        };
+        if let Err(error) = told {
+            // The others are given all the same.
+            tracing::warn!(%error, "the message that is set aside comes again");
         }
     }
 
@@ -138,7 +175,7 @@ impl PubSub {
             .await
         {
             Ok(_) => Ok(()),
-            Err(failure) if failure.status() == Some(400) => Ok(()),
+            Err(failure) if failure.is_over() => Ok(()),
             Err(failure) => Err(error(&failure, &self.subscription, CONSUME)),
         }
     }

@@ -67,6 +67,8 @@ pub(crate) struct Reason {
     pub(crate) disabled: bool,
     /// It is the bucket that is missing, not an object.
     pub(crate) no_bucket: bool,
+    /// Deliveries of a message are over.
+    pub(crate) is_over: bool,
 }
 
 impl Rest {
@@ -187,12 +189,18 @@ impl Failure {
         let message = body.pointer("/error/message").and_then(Value::as_str);
         let message = message.unwrap_or_default();
         let details = body.pointer("/error/details").and_then(Value::as_array);
-        let mut reasons = details.into_iter().flatten().map(|d| &d["reason"]);
+        let reasons: Vec<_> = details
+            .into_iter()
+            .flatten()
+            .map(|d| &d["reason"])
+            .collect();
+        let has = |wanted: &str| reasons.iter().any(|reason| *reason == wanted);
         let errors = body.pointer("/error/errors/0/reason");
         let reason = Reason {
-            disabled: reasons.any(|r| r == "SERVICE_DISABLED")
-                || errors.is_some_and(|r| r == "accessNotConfigured"),
+            disabled: has("SERVICE_DISABLED") || errors.is_some_and(|r| r == "accessNotConfigured"),
             no_bucket: message.contains("bucket does not exist"),
+            is_over: has("EXACTLY_ONCE_ACKID_FAILURE")
+                || message.contains("acknowledgement ids in the request were invalid"),
         };
         Self::Status(status, reason)
     }
@@ -221,6 +229,12 @@ impl Failure {
         }
     }
 
+    /// Whether it is a refusal that does not pass by itself.
+    pub(crate) fn is_lasting(&self) -> bool {
+        let passes = |status: u16| status == 408 || status == 429;
+        matches!(self, Self::Status(status, _) if status.is_client_error() && !passes(status.as_u16()))
+    }
+
     /// The status the service answered with.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
@@ -229,10 +243,9 @@ impl Failure {
         }
     }
 
-    /// Whether it is a refusal that does not pass by itself.
-    pub(crate) fn is_lasting(&self) -> bool {
-        let passes = |status: u16| status == 408 || status == 429;
-        matches!(self, Self::Status(status, _) if status.is_client_error() && !passes(status.as_u16()))
+    /// Whether the deliveries that a request speaks of are over.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Status(_, reason) if reason.is_over)
     }
 
     /// Whether it is the bucket that is missing.

@@ -18,6 +18,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub(crate) struct Place {
     pub(crate) id: String,
     pub(crate) wire: Wire,
+    emulator: String,
 }
 
 impl Place {
@@ -40,7 +41,8 @@ impl Place {
             assert!(create.send().await.unwrap().status().is_success());
         }
         let wire = Wire::before(&emulator.url).await;
-        Some(Self { id, wire })
+        let emulator = emulator.url.clone();
+        Some(Self { id, wire, emulator })
     }
 
     fn queue(&self) -> PubSub {
@@ -89,6 +91,68 @@ async fn a_batch_of_which_only_a_part_was_stored_says_which() {
     };
     assert_eq!(unsent, (20..50).collect::<Vec<_>>());
     assert!(reason.contains("it answered 503"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_the_answer_does_not_name_are_not_taken_for_stored() {
+    let place = place!();
+    let queue = place.queue();
+    for answer in ["{}", "", r#"{"messageIds": ["1"]}"#] {
+        place.mishap("publish", 1, Mishap::Answer(200, answer));
+        let error = queue.send(vec![message("a"), message("b")]).await;
+        assert_eq!(error.unwrap_err().code(), "queue-unavailable", "{answer}");
+    }
+    queue.send(vec![message("a"), message("b")]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_no_text_is_set_aside_and_the_others_are_given() {
+    let place = place!();
+    let queue = place.queue();
+    let publish = reqwest::Client::builder().no_proxy().build().unwrap();
+    let topic = format!("projects/acme-data/topics/{}", place.id);
+    for data in ["/w==", "d29yaw=="] {
+        let publish = publish
+            .post(format!("{}/v1/{topic}:publish", place.emulator))
+            .header("content-type", "application/json")
+            .body(format!(r#"{{"messages": [{{"data": "{data}"}}]}}"#));
+        assert!(publish.send().await.unwrap().status().is_success());
+    }
+    let mut received = Vec::new();
+    let start = Instant::now();
+    while received.is_empty() && start.elapsed() < Duration::from_secs(20) {
+        let wait = Duration::from_secs(2);
+        received = queue.receive(10, wait, MINUTE).await.unwrap();
+    }
+    let bodies: Vec<_> = received.iter().map(|r| r.message.body.as_str()).collect();
+    assert_eq!(bodies, ["work"]);
+    queue.done(&received[0].receipt).await.unwrap();
+    // Its time at the emulator is ten seconds.
+    let rest = queue.receive(10, Duration::from_secs(12), MINUTE).await;
+    assert!(rest.unwrap().is_empty());
+    let calls = place.wire.mishaps.calls();
+    let ended = calls.iter().filter(|c| c.contains(":acknowledge")).count();
+    assert_eq!(ended, 2, "once each: {calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_delivery_that_is_over_needs_no_word() {
+    let place = place!();
+    let queue = place.queue();
+    queue.send(vec![message("work")]).await.unwrap();
+    let received = queue.receive(1, Duration::from_secs(10), MINUTE).await;
+    let receipt = received.unwrap().remove(0).receipt;
+    let over = r#"{"error": {"code": 400, "status": "INVALID_ARGUMENT", "message":
+        "Some acknowledgement ids in the request were invalid. This could be because they have expired."}}"#;
+    let once = r#"{"error": {"code": 400, "details": [{"reason": "EXACTLY_ONCE_ACKID_FAILURE"}]}}"#;
+    for answer in [over, once] {
+        place.mishap("acknowledge", 1, Mishap::Answer(400, answer));
+        queue.done(&receipt).await.unwrap();
+    }
+    let wrong = r#"{"error": {"code": 400, "message": "Invalid resource name given"}}"#;
+    place.mishap("acknowledge", 1, Mishap::Answer(400, wrong));
+    let error = queue.done(&receipt).await.unwrap_err();
+    assert_eq!(error.code(), "queue-unavailable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
