@@ -292,6 +292,34 @@ fn a_batch_answers_every_line_whatever_stands_in_the_others() {
 }
 
 #[test]
+fn wrong_rules_are_told_before_a_missing_key() {
+    let folder = scratch("rules-first");
+    std::fs::write(
+        folder.join("rules.yaml"),
+        RULES.replace("allowed", "alowed"),
+    )
+    .expect("rules");
+    let output = hushgate(
+        &["sanitize", "--rules", "rules.yaml", "--url", "/v1/users"],
+        &[],
+        "{}",
+        &folder,
+    );
+    let (_, error) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("error[unknown-key]"), "{error}");
+    std::fs::write(folder.join("rules.yaml"), RULES).expect("rules");
+    let output = hushgate(
+        &["sanitize", "--rules", "rules.yaml", "--url", "/v1/users"],
+        &[],
+        "{}",
+        &folder,
+    );
+    let (_, error) = texts(&output);
+    assert!(error.contains("PSEUDONYM_KEY"), "{error}");
+}
+
+#[test]
 fn the_configuration_is_listed_and_checked() {
     let folder = scratch("config");
     let output = hushgate(&["config"], &[], "", &folder);

@@ -45,6 +45,8 @@ async fn changes_nothing_and_tells_what_where_and_next() {
             let exit = exit.parse().expect("an exit code");
             said.failed(exit, &format!("({code})")).hides(&["geheim"]);
             assert_eq!(desk.store(), before, "{case} changed the store");
+            let asked = said.err.contains("Asking");
+            assert_eq!(asked, code == "check-refused", "{case}: {said:?}");
             let error = said.err.lines().any(|line| line.starts_with("error: "));
             assert!(error, "{case}: {said:?}");
         }
@@ -79,7 +81,11 @@ fn a_store_that_can_t_keep_connections_is_refused_before_anything_is_asked() {
     let mut desk = Desk::empty();
     let said = desk.connection(&["connect", "slack-discovery-api"]);
     said.failed(1, "store-read-only");
-    assert!(said.err.contains("vault create"), "{said:?}");
+    for place in ["vault create", "file:", "aws-ssm:", "gcp-secretmanager:"] {
+        assert!(said.err.contains(place), "{place}: {said:?}");
+    }
+    desk.connection(&["connect", "slack-discovery-ap"])
+        .failed(2, "did you mean `slack-discovery-api`?");
     desk.set(
         "HUSHGATE_SECRETS",
         &format!("vault:{}", desk.path("absent")),

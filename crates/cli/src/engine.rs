@@ -126,6 +126,35 @@ impl Outcome {
     }
 }
 
+/// Compiles a rule file.
+///
+/// # Errors
+/// Every finding, with file, line and column.
+pub fn rules(path: &Path, compat: bool) -> anyhow::Result<RuleSet> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    compiled(&path.display().to_string(), &text, compat)
+}
+
+fn compiled(file: &str, text: &str, compat: bool) -> anyhow::Result<RuleSet> {
+    let options = LoadOptions {
+        compat,
+        kind: Some(RuleKind::Rest),
+    };
+    let (rules, _) = RuleSet::load(file, text, options).map_err(|findings| {
+        let errors = findings
+            .iter()
+            .filter(|f| f.severity == language::Severity::Error);
+        anyhow!(
+            "the rules are wrong\n{}",
+            errors
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+    })?;
+    Ok(rules)
+}
+
 /// A compiled rule set with keys.
 #[derive(Debug)]
 pub struct Engine {
@@ -139,9 +168,15 @@ impl Engine {
     /// # Errors
     /// Every finding, with file, line and column.
     pub fn load(path: &Path, keys: &Keys, compat: bool) -> anyhow::Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        Self::from_text(&path.display().to_string(), &text, keys, compat)
+        Ok(Self::new(rules(path, compat)?, keys))
+    }
+
+    /// Compiled rules with keys.
+    pub fn new(rules: RuleSet, keys: &Keys) -> Self {
+        Self {
+            rules,
+            sanitizer: Sanitizer::new(keys.0.clone()),
+        }
     }
 
     /// Compiles rules from text; `file` is for messages.
@@ -149,26 +184,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::load`].
     pub fn from_text(file: &str, text: &str, keys: &Keys, compat: bool) -> anyhow::Result<Self> {
-        let options = LoadOptions {
-            compat,
-            kind: Some(RuleKind::Rest),
-        };
-        let (rules, _) = RuleSet::load(file, text, options).map_err(|findings| {
-            let errors = findings
-                .iter()
-                .filter(|f| f.severity == language::Severity::Error);
-            anyhow!(
-                "the rules are wrong\n{}",
-                errors
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            )
-        })?;
-        Ok(Self {
-            rules,
-            sanitizer: Sanitizer::new(keys.0.clone()),
-        })
+        Ok(Self::new(compiled(file, text, compat)?, keys))
     }
 
     /// The reversible pseudonym of an identifier.

@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::engine::{Blocked, Engine, Keys, compat_from_environment};
+use crate::engine::{self, Blocked, Engine, Keys, compat_from_environment};
 use crate::{REFUSED, print};
 
 /// Options of `sanitize`.
@@ -47,14 +47,15 @@ pub struct Options {
 /// When keys or rules are missing or wrong, or input can't be read.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let compat = compat_from_environment()?;
-    let keys = Keys::from_environment(compat)?;
     if options.batch {
-        return batch(&keys, compat);
+        return batch(&Keys::from_environment(compat)?, compat);
     }
     let (Some(rules), Some(url)) = (&options.rules, &options.url) else {
         bail!("give --rules and --url, or --batch");
     };
-    let engine = Engine::load(rules, &keys, compat)?;
+    // Rules are tried without keys at hand, so their problems are not hidden behind a missing key.
+    let rules = engine::rules(rules, compat)?;
+    let engine = Engine::new(rules, &Keys::from_environment(compat)?);
     match engine.answer(&options.method, url, &body(options.file.as_deref())?) {
         Ok(sanitized) => {
             print::bytes(&sanitized)?;

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hushgate_gateway::connect::{KeyFormat, Source, SourceHost, SourceOptions};
 use hushgate_rules::language::tree::{self, Kind};
-use hushgate_rules::language::{Diagnostic, Diagnostics};
+use hushgate_rules::language::{Diagnostic, Diagnostics, closest};
 
 use crate::built_in::{BUILT_IN, DECLARED};
 use crate::examples::{Call, parse_calls};
@@ -42,7 +42,11 @@ impl Declared {
         let found = DECLARED.iter().find(|source| source.id == id);
         found.ok_or_else(|| {
             let known: Vec<_> = DECLARED.iter().map(|source| source.id).collect();
-            anyhow!("no source `{id}`; there are: {}", known.join(", "))
+            anyhow!(
+                "no source `{id}`{}; there are: {}",
+                meant(id, &known),
+                known.join(", ")
+            )
         })
     }
 
@@ -83,7 +87,7 @@ impl BuiltIn {
             let known: Vec<_> = BUILT_IN.iter().map(|source| source.id).collect();
             let problem = match Declared::find(id) {
                 Ok(_) => format!("source `{id}` has no rules yet"),
-                Err(_) => format!("no source `{id}` in this command"),
+                Err(_) => format!("no source `{id}`{} in this command", meant(id, &known)),
             };
             anyhow!("{problem}; there are: {}", known.join(", "))
         })
@@ -115,6 +119,11 @@ impl BuiltIn {
             .find(|(known, _)| *known == name)
             .map(|(_, text)| *text)
     }
+}
+
+/// A question after a word that is not known, when one of the known words is near enough to be meant.
+fn meant(id: &str, known: &[&str]) -> String {
+    closest(id, known).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"))
 }
 
 /// The host of the source declared in `folder`, for examples: its own, or the example of an account's.
@@ -264,6 +273,10 @@ mod tests {
         assert!(error.contains("has no rules yet"), "{error}");
         let error = BuiltIn::find("no-such").unwrap_err().to_string();
         assert!(error.starts_with("no source `no-such`"), "{error}");
+        let error = BuiltIn::find("zom").unwrap_err().to_string();
+        assert!(error.contains("did you mean `zoom`?"), "{error}");
+        let error = Declared::find("salesfroce").unwrap_err().to_string();
+        assert!(error.contains("did you mean `salesforce`?"), "{error}");
         let error = Declared::find("no-such").unwrap_err().to_string();
         assert!(error.contains("asana") && error.contains("zoom"), "{error}");
     }

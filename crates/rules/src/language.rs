@@ -23,8 +23,7 @@ pub use bulk::{
     RecordRules, RecordTransform, RecordTransformKind,
 };
 pub use detect::RuleKind;
-pub(crate) use diagnostic::closest;
-pub use diagnostic::{Diagnostic, Diagnostics, Severity, one_of};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, closest, one_of};
 pub use header::is_reserved_header;
 pub use packed::pack;
 pub use rest::{BodySchema, EndpointSpec, ParamSchema, RequestBodySpec, RestRules};

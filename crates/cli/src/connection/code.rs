@@ -62,7 +62,7 @@ codes! {
         SecretEmpty = "secret-empty", "a secret of the deployment is blank",
             "give it on standard input, or as the answer to the question";
         StoreReadOnly = "store-read-only", "the store can't be written, or HUSHGATE_SECRETS names none",
-            "set HUSHGATE_SECRETS to vault:FOLDER (`hushgate vault create FOLDER` makes one) or file:PATH";
+            "set HUSHGATE_SECRETS to vault:FOLDER (`hushgate vault create FOLDER` makes one), file:PATH, or the store of a cloud: aws-secretsmanager:PREFIX, aws-ssm:PREFIX, gcp-secretmanager:PROJECT/PREFIX";
         StoreCloud = "store-cloud", "the store of a cloud can't be opened: the command was built without it, or the environment lacks what is told",
             "take the command with that cloud in it (docs/packages.md), or set what is missing";
         StoreDenied = "store-denied", "the store does not let this be done; the message says why",

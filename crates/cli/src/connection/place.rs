@@ -189,5 +189,4 @@ fn no_store() -> Failure {
         Code::StoreReadOnly,
         "HUSHGATE_SECRETS names no store that connections can be kept in",
     )
-    .next("set HUSHGATE_SECRETS to vault:FOLDER (`hushgate vault create FOLDER` makes one) or file:PATH")
 }

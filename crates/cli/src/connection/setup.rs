@@ -154,6 +154,19 @@ impl Setup {
         auth.asks_consent() && !obtained.all(|field| answers.contains_key(&field.name))
     }
 
+    /// Refuses answers that leave a field open, before anything is begun with them.
+    ///
+    /// # Errors
+    /// `field-missing`, with every field.
+    pub fn check_complete(&self, answers: &Answers) -> Result<(), Failure> {
+        self.draft(answers).map(drop)
+    }
+
+    fn draft(&self, answers: &Answers) -> Result<Draft, Failure> {
+        let asks = self.asks_consent(answers);
+        Draft::new(self.main(), &self.known, &self.newest(answers), asks)
+    }
+
     /// Refuses a new connection whose id is taken, before anything is asked.
     ///
     /// # Errors
@@ -222,9 +235,8 @@ impl Flow for Setup {
         redirect: &'a str,
     ) -> Doing<'a, Result<Begun, Failure>> {
         Box::pin(async move {
-            let asks = self.asks_consent(answers);
-            let draft = Draft::new(self.main(), &self.known, &self.newest(answers), asks)?;
-            if !asks {
+            let draft = self.draft(answers)?;
+            if !self.asks_consent(answers) {
                 return Ok(Begun::Connected(self.finish(draft).await?));
             }
             let parts = self.place.parts(

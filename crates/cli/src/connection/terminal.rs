@@ -39,6 +39,7 @@ pub(super) async fn run(
     if manner.asks {
         answers = ask(&setup, answers).await?;
     }
+    setup.check_complete(&answers)?;
     let consent = setup.asks_consent(&answers);
     let callback = match Consent::redirect(setup.main()).filter(|_| consent) {
         Some(declared) => Some(Callback::listen(declared, manner.port).await?),

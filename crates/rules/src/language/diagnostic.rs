@@ -164,7 +164,7 @@ pub fn one_of(found: &str, allowed: &[&str]) -> String {
 }
 
 /// The allowed word nearest to what was written, if it is near enough to be a slip.
-pub(crate) fn closest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
+pub fn closest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
     if found.len() > 64 {
         return None;
     }
