@@ -117,10 +117,31 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
         ),
         (vec![u, "/x", "--health"], 2, "cannot be used with"),
         (
-            vec![u, "/x", "--refused", "--anonymous"],
+            vec![u, "--all", "zoom", "/x", "--anonymous"],
             2,
             "cannot be used with",
         ),
+        (
+            vec![u, "--health", "opaque-secret-of-a-tester"],
+            2,
+            "token-in-argument",
+        ),
+        (
+            vec![u, "eyJhbGciOiJub25lIn0.e30.opaque-secret", "--anonymous"],
+            2,
+            "token-in-argument",
+        ),
+        (
+            vec![u, "Bearer opaque-secret", "--health"],
+            2,
+            "token-in-argument",
+        ),
+        (
+            vec![u, "--all", "zoom", "--refused", "opaque-secret-of-a-tester"],
+            2,
+            "token-in-argument",
+        ),
+        (vec![u, "/x", "--refused", "--anonymous"], 2, "--all"),
         (vec![u, "/x", "--repeat", "0", "--anonymous"], 2, "not in"),
         (
             vec![u, "/x", "--concurrency", "2", "--anonymous"],
@@ -216,6 +237,7 @@ async fn wrong_use_is_told_with_what_to_do_and_nothing_is_sent() {
         let ran = call(&arguments, &[("HOME", "/nonexistent")], "").await;
         assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
         assert!(ran.error.contains(says), "{arguments:?}: {}", ran.error);
+        assert!(!ran.error.contains("opaque-secret"), "{}", ran.error);
     }
     assert_eq!(seen.lock().expect("the record").len(), 0);
 }

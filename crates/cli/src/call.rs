@@ -65,14 +65,14 @@ pub struct Options {
     path: Option<String>,
 
     /// The health check of the function instead of a call
-    #[arg(long, conflicts_with_all = ["path", "method", "body", "repeat"])]
+    #[arg(long, conflicts_with_all = ["method", "body", "repeat"])]
     health: bool,
     /// The example calls of a source, by its id or a folder; places of pseudonyms are filled from
     /// earlier answers
-    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["path", "method", "body", "health", "repeat"])]
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["method", "body", "health", "repeat"])]
     all: Option<String>,
     /// With --all: also the reading calls that must be refused
-    #[arg(long, requires = "all", conflicts_with = "path")]
+    #[arg(long, requires = "all")]
     refused: bool,
 
     /// The method [default: GET, or POST with a body]
@@ -139,6 +139,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn start(options: &Options) -> Result<ExitCode, Failure> {
+    check_path(options)?;
     let target = Target::parse(&options.url)?;
     let psoxy = options.compat.is_some();
     let common = Common::new(&target, &options.headers, options.as_user.as_deref(), psoxy)?;
@@ -170,6 +171,26 @@ async fn start(options: &Options) -> Result<ExitCode, Failure> {
         return load::run(load, times, options.concurrency, form).await;
     }
     once(request, &target, &identity, &wire, options.health, form).await
+}
+
+/// Refuses a token where PATH stands, and a PATH beside an option that says itself what is called.
+fn check_path(options: &Options) -> Result<(), Failure> {
+    let Some(path) = &options.path else {
+        return Ok(());
+    };
+    if exposed::is_no_path(path) {
+        return Err(identity::in_argument());
+    }
+    let option = match (options.health, &options.all) {
+        (true, _) => "--health",
+        (_, Some(_)) => "--all",
+        (false, None) => return Ok(()),
+    };
+    Err(Failure::usage(
+        Code::PathInvalid,
+        format!("a PATH cannot be used with `{option}`, which says itself what is called"),
+    )
+    .next("leave the PATH out; a token goes into a file for --token-file"))
 }
 
 fn prepared(

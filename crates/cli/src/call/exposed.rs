@@ -11,6 +11,8 @@ use crate::print;
 
 /// The longest name of a file that is shown.
 const LONGEST_NAME: usize = 255;
+/// Fewer characters than any token has.
+const SHORTEST_TOKEN: usize = 20;
 
 /// Whether a text has the form of a signed or encrypted token: parts with dots between (RFC 7515
 /// section 7.1, RFC 7516 section 7.1), of which the first is a JSON object in base64url.
@@ -27,6 +29,16 @@ fn is_token(text: &str) -> bool {
 /// Whether what should name a file is more likely a token or a key, and must not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
     is_token(name) || name.contains('{') || name.len() > LONGEST_NAME
+}
+
+/// Whether what should be a path is more likely a token, opaque ones included: it does not begin with
+/// `/`, and is one long word of the characters that tokens have (RFC 6750 section 2.1).
+pub(super) fn is_no_path(path: &str) -> bool {
+    let bearer = path
+        .get(..7)
+        .is_some_and(|word| word.eq_ignore_ascii_case("bearer "));
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~+=".contains(&b);
+    is_token(path) || bearer || (path.len() >= SHORTEST_TOKEN && path.bytes().all(fits))
 }
 
 /// Refuses `call` with a token among its arguments, and tells a wrong use without the value that may be
