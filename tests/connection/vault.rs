@@ -59,6 +59,55 @@ fn a_vault_is_made_once_and_relocked() {
         .failed(2, "connection-id-invalid");
 }
 
+#[test]
+fn a_name_that_no_function_reads_is_told_and_what_is_no_vault_says_what_stores_it() {
+    let mut desk = Desk::with_vault();
+    for (name, warns) in [
+        ("PSEUDONYM_KEY", None),
+        ("PSOXY_SALT", None),
+        ("CLIENT_SECRET", None),
+        ("connections/work/ANY", None),
+        ("PSEUDONIM_KEY", Some("did you mean `PSEUDONYM_KEY`?")),
+        ("POLICY", Some("`store:POLICY`")),
+    ] {
+        let said = desk.run(&["vault", "put", name], "geheim").fine();
+        said.hides(&["geheim"]);
+        let told = said.err.lines().find(|line| line.starts_with("warning: "));
+        assert_eq!(told.is_some(), warns.is_some(), "{name}: {said:?}");
+        assert!(told.unwrap_or("").contains(warns.unwrap_or("")), "{said:?}");
+    }
+    desk.set("HUSHGATE_ACCESS", "store:POLICY");
+    let said = desk.run(&["vault", "put", "POLICY"], "clients: []").fine();
+    assert!(!said.err.contains("warning"), "{said:?}");
+
+    let file = desk.write("secrets.json", "{}");
+    desk.unset("HUSHGATE_VAULT_PASSPHRASE_FILE");
+    for (store, says) in [
+        (
+            "aws-ssm:hushgate/zoom",
+            "aws ssm put-parameter --name /hushgate/zoom/SLACK_TOKEN --type SecureString --value file://PATH",
+        ),
+        (
+            "aws-secretsmanager:hushgate/zoom",
+            "aws secretsmanager create-secret --name hushgate/zoom/SLACK_TOKEN --secret-string file://PATH",
+        ),
+        (
+            "gcp-secretmanager:acme-data-1/zoom",
+            "gcloud secrets create zoom--SLACK_TOKEN --project acme-data-1 --data-file=PATH",
+        ),
+        (
+            &format!("file:{file}"),
+            "a member `SLACK_TOKEN` of its JSON object",
+        ),
+        ("env", "vault create FOLDER"),
+    ] {
+        desk.set("HUSHGATE_SECRETS", store);
+        let said = desk.run(&["vault", "put", "SLACK_TOKEN"], "geheim");
+        said.failed(2, "names no vault").hides(&["geheim"]);
+        assert!(said.err.contains(says), "{store}: {said:?}");
+    }
+}
+
 /// A stand-in for `secret-tool` that keeps secrets in files, as the real one is called.
 const SECRET_TOOL: &str = "#!/bin/sh
 set -eu

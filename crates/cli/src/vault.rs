@@ -5,16 +5,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use hushgate_gateway::connect::source::Kept;
 use hushgate_gateway::ports::{Secret, SecretStore as _};
-use hushgate_host::config::{Config, SecretsAt};
+use hushgate_host::config::{Config, DocumentAt, SecretsAt};
 use hushgate_host::store::vault::{
-    DEPLOYMENT, Key, Lock, ROUNDS, Vault, VaultError, is_connection_id,
+    DEPLOYMENT, Key, Lock, ROUNDS, Vault, VaultError, compartment_of, is_connection_id,
 };
+use hushgate_rules::language::closest;
+use hushgate_rules::pseudonym::names;
 use zeroize::Zeroizing;
 
 use crate::connection::code::Code;
 use crate::connection::failure::Failure;
 use crate::connection::{config, environment, keyring, report, unlock};
+use crate::sources::Declared;
 use crate::{print, prompt};
 
 /// Fewest characters of a new pass phrase.
@@ -86,7 +90,11 @@ fn create(folder: &std::path::Path, in_keyring: bool) -> Result<(), Failure> {
 }
 
 async fn put(name: &str) -> Result<(), Failure> {
-    let (_, vault) = open()?;
+    let (config, folder) = configured().map_err(|failure| elsewhere(failure, name))?;
+    let vault = unlock::open_whole(&folder, &config)?;
+    if let Some(warning) = unread(name, &config) {
+        print::note(&format!("warning: {warning}"));
+    }
     let value = if std::io::stdin().is_terminal() {
         prompt::secret(&format!("{name}: "))?
     } else {
@@ -101,6 +109,74 @@ async fn put(name: &str) -> Result<(), Failure> {
     vault.write(name, value).await?;
     print::line(&format!("stored `{name}`"));
     Ok(())
+}
+
+/// What stores a secret where `HUSHGATE_SECRETS` names another store than a vault.
+fn elsewhere(failure: Failure, name: &str) -> Failure {
+    let Ok(config) = environment().and_then(|environment| config(&environment)) else {
+        return failure;
+    };
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let name = if name.bytes().all(fits) { name } else { "NAME" };
+    match &config.secrets {
+        SecretsAt::Cloud(at) => Failure {
+            message: format!("HUSHGATE_SECRETS names no vault but {at}"),
+            ..failure
+        }
+        .next(format!(
+            "the cloud's own command stores it there: `{}`",
+            at.command(name)
+        )),
+        SecretsAt::File(path) => Failure {
+            message: format!(
+                "HUSHGATE_SECRETS names no vault but the secrets file {}",
+                path.display()
+            ),
+            ..failure
+        }
+        .next(format!(
+            "write it into that file, as a member `{name}` of its JSON object or a line `{name}=…`"
+        )),
+        SecretsAt::Environment => {
+            let next = failure.next.clone().unwrap_or_default();
+            failure.next(format!(
+                "{next}; without a store, secrets are variables: set {name} itself"
+            ))
+        }
+        SecretsAt::Vault(_) => failure,
+    }
+}
+
+/// What is odd about a name: functions read the keys of pseudonyms, the fields of their source, and
+/// what a variable names.
+fn unread(name: &str, config: &Config) -> Option<String> {
+    if compartment_of(name).ok()? != DEPLOYMENT {
+        return None;
+    }
+    let named = [&config.access, &config.rules]
+        .into_iter()
+        .any(|at| matches!(at, Some(DocumentAt::Store(entry)) if entry == name));
+    let sources: Vec<_> = Declared::all()
+        .iter()
+        .filter_map(|d| d.load().ok())
+        .collect();
+    let fields = sources
+        .iter()
+        .flat_map(|source| &source.auth.fields)
+        .filter(|field| field.kept == Kept::Store);
+    let known: Vec<&str> = names::ALL
+        .iter()
+        .copied()
+        .chain(fields.map(|field| field.name.as_str()))
+        .collect();
+    if named || known.contains(&name) {
+        return None;
+    }
+    let meant = closest(name, &known)
+        .map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
+    Some(format!(
+        "no function of a built-in source reads `{name}`, unless HUSHGATE_ACCESS or HUSHGATE_RULES is `store:{name}`{meant}"
+    ))
 }
 
 fn keys(connections: &[String], with_deployment: bool) -> Result<(), Failure> {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::Args;
 use hushgate_gateway::connect::Source;
 use hushgate_gateway::connect::consent::Consent;
-use hushgate_host::config::process_environment;
 use serde_json::json;
 
 use super::code::Code;
@@ -17,7 +16,7 @@ use super::kept::not_built_in;
 use super::setup::{Setup, Wanted};
 use super::terminal::{self, Manner};
 use super::web::{self, Connected, Flow as _, Web};
-use super::{Place, config, family, find_source};
+use super::{Place, config, environment, family, find_source};
 use crate::{print, prompt};
 
 /// Options of `connection connect`.
@@ -103,7 +102,7 @@ impl Again {
 /// Makes a connection.
 pub(super) async fn connect(options: &Options) -> Result<(), Failure> {
     // The source first: to open a store may ask for a pass phrase.
-    let loopback = config(&process_environment())?.dev_loopback;
+    let loopback = config(&environment()?)?.dev_loopback;
     let main = find_source(&options.source, loopback)?;
     let sources = served(&main, &options.serves, loopback)?;
     let place = Place::open()?;

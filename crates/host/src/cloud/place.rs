@@ -55,6 +55,23 @@ impl CloudSecrets {
         }
     }
 
+    /// The command of the cloud that stores an entry with the content of a file, for people to copy.
+    /// Only for names of letters, digits and `_`; Google's ids write other characters in a way of
+    /// their own.
+    pub fn command(&self, name: &str) -> String {
+        match self {
+            Self::AwsSecretsManager { prefix } => format!(
+                "aws secretsmanager create-secret --name {prefix}/{name} --secret-string file://PATH"
+            ),
+            Self::AwsSsm { prefix } => format!(
+                "aws ssm put-parameter --name {prefix}/{name} --type SecureString --value file://PATH"
+            ),
+            Self::GcpSecretManager { project, prefix } => format!(
+                "gcloud secrets create {prefix}--{name} --project {project} --data-file=PATH"
+            ),
+        }
+    }
+
     /// The cloud's feature.
     pub fn cloud(&self) -> &'static str {
         match self {

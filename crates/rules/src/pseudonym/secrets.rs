@@ -25,6 +25,17 @@ pub mod names {
     pub const SALT_IP: &str = "SALT_IP";
     /// Dedicated password for IP addresses.
     pub const ENCRYPTION_KEY_IP: &str = "ENCRYPTION_KEY_IP";
+
+    /// All of them, of both schemes.
+    pub const ALL: &[&str] = &[
+        PSEUDONYM_KEY,
+        PSOXY_SALT,
+        PSOXY_ENCRYPTION_KEY,
+        SALT_EMAIL_DOMAINS,
+        ENCRYPTION_KEY_EMAIL_DOMAINS,
+        SALT_IP,
+        ENCRYPTION_KEY_IP,
+    ];
 }
 
 /// The key material of either scheme.
