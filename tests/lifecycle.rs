@@ -41,6 +41,40 @@ async fn a_running_call_is_finished_when_the_function_is_told_to_stop() {
 }
 
 #[test]
+fn an_argument_starts_no_server_and_two_questions_are_answered() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new(binary("zoom"))
+            .args(arguments)
+            .env_clear()
+            .env("PORT", "0")
+            .current_dir(scratch("arguments"))
+            .output()
+            .expect("it starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let version = concat!("hushgate function zoom ", env!("CARGO_PKG_VERSION"));
+    for (arguments, code, says) in [
+        (["--version"], 0, version),
+        (["--help"], 0, "HUSHGATE_ACCESS"),
+    ] {
+        let (ended, out, error) = run(&arguments);
+        assert_eq!(ended, Some(code), "{error}");
+        assert!(out.contains(says) && error.is_empty(), "{out}{error}");
+    }
+    for wrong in [["--port=8080"], ["serve"], ["--check"]] {
+        let (ended, out, error) = run(&wrong);
+        assert_eq!(ended, Some(2), "{wrong:?}: {error}");
+        assert!(error.contains("error: unknown argument"), "{error}");
+        assert!(out.is_empty(), "it began: {out}");
+    }
+}
+
+#[test]
 fn a_wrong_configuration_stops_the_start_and_names_every_problem() {
     let output = Command::new(binary("zoom"))
         .env_clear()

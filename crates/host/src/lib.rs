@@ -2,6 +2,7 @@
 //!
 //! [`run`](run()) is all that a function's `main` calls, through the macro [`function!`].
 
+mod arguments;
 mod assemble;
 pub mod cloud;
 pub mod config;

@@ -14,6 +14,7 @@ use hushgate_gateway::request_id::RequestId;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
+use crate::arguments::Asked;
 use crate::assemble::{BuiltIn, assemble};
 use crate::cloud::{Service, Serving};
 use crate::config::{Config, ConfigError, Environment, process_environment};
@@ -27,12 +28,28 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Runs one function until it is told to stop; the whole `main` of its program.
 ///
 /// The variables of the process configure it. Problems are written to standard error, all at once,
-/// and end the process with code 1 before it answers anything.
+/// and end the process with code 1 before it answers anything; an argument ends it with code 2, but for
+/// `--help` and `--version`.
 pub fn run(built_in: &'static BuiltIn) -> ExitCode {
-    match process_environment() {
-        Ok(environment) => run_with(built_in, &environment),
-        Err(problems) => ended(Err(texts(&problems))),
+    // Nothing can be done about a stream that is closed.
+    match Asked::of(std::env::args_os().skip(1), built_in, on_lambda()) {
+        Asked::Serve => match process_environment() {
+            Ok(environment) => run_with(built_in, &environment),
+            Err(problems) => ended(Err(texts(&problems))),
+        },
+        Asked::Say(text) => {
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+            ExitCode::SUCCESS
+        }
+        Asked::Refuse(problem) => {
+            let _ = writeln!(std::io::stderr().lock(), "error: {problem}");
+            ExitCode::from(2)
+        }
     }
+}
+
+fn on_lambda() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
 /// Like [`run`], configured by these variables.
