@@ -6,7 +6,7 @@ use std::path::Path;
 use hushgate_gateway::ports::Secret;
 use hushgate_rules::pseudonym::{DomainHandling, EmailCanonicalization};
 
-use super::text::Text;
+use super::text::{Text, TextError};
 use super::variables::{VARIABLES, value};
 use super::{ConfigError, Environment};
 use crate::cloud::{CloudSecrets, ObjectAt};
@@ -105,7 +105,7 @@ pub(super) fn access(value: &str, _: &Environment) -> Verdict {
         return verdict;
     }
     let read = Text::new(value).read_plain();
-    read.map(|_| ()).map_err(|e| e.to_string())
+    read.map(|_| ()).map_err(|e| unread(value, &e))
 }
 
 pub(super) fn rules(value: &str, _: &Environment) -> Verdict {
@@ -113,7 +113,28 @@ pub(super) fn rules(value: &str, _: &Environment) -> Verdict {
         return verdict;
     }
     let read = Text::new(value).read_packed();
-    read.map(|_| ()).map_err(|e| e.to_string())
+    read.map(|_| ()).map_err(|e| unread(value, &e))
+}
+
+/// Why a document can't be read, with what to write where its path looks like a place elsewhere.
+fn unread(value: &str, error: &TextError) -> String {
+    let lower = value.to_ascii_lowercase();
+    let begins = |word: &str| lower.starts_with(word);
+    let meant = if begins("arn:") {
+        "an ARN is no path: write `store:NAME` for an entry of the secret store, `s3://BUCKET/KEY` for an object"
+    } else if ["s3://", "gs://", "store:"].into_iter().any(begins) {
+        "`s3://`, `gs://` and `store:` are written in small letters"
+    } else if lower.contains("://") {
+        "no other addresses are read than `s3://BUCKET/KEY` and `gs://BUCKET/KEY`"
+    } else if begins("projects/") {
+        "a resource's full name is no path: write `store:NAME` for an entry of the secret store"
+    } else {
+        return error.to_string();
+    };
+    match error {
+        TextError::File(_) => format!("{error}; {meant}"),
+        _ => error.to_string(),
+    }
 }
 
 /// The verdict on a document that lies in a store and is read at start; none for other documents.

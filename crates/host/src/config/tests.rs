@@ -46,6 +46,32 @@ fn tells_every_problem_at_once_and_no_value() {
 }
 
 #[test]
+fn a_document_s_place_that_is_taken_for_a_path_is_told_how_it_is_written() {
+    for (value, says) in [
+        (
+            "arn:aws:secretsmanager:eu-central-1:111122223333:secret:geheim",
+            "an ARN is no path: write `store:NAME`",
+        ),
+        ("S3://geheim/policy.yaml", "small letters"),
+        ("Store:geheim", "small letters"),
+        ("https://geheim.example/policy.yaml", "no other addresses"),
+        ("projects/acme-data-1/secrets/geheim", "write `store:NAME`"),
+        (
+            "geheim.yaml",
+            "the file can't be read: entity not found; allowed",
+        ),
+    ] {
+        for name in ["HUSHGATE_ACCESS", "HUSHGATE_RULES"] {
+            let found = problems(&[(name, value)]).join("\n");
+            assert!(
+                found.contains(says) && !found.contains("geheim"),
+                "{value}: {found}"
+            );
+        }
+    }
+}
+
+#[test]
 fn refuses_loopback_on_a_cloud_host() {
     for mark in ["K_SERVICE", "AWS_LAMBDA_RUNTIME_API"] {
         assert_eq!(
