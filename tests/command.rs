@@ -409,11 +409,80 @@ fn callers_of_a_platform_are_checked_before_a_function_starts() {
         code == Some(1) && out.contains("HUSHGATE_ACCESS: the file can't be read"),
         "{out}"
     );
-    let in_store = [("HUSHGATE_ACCESS", "store:POLICY")];
-    let output = hushgate(&["config", "--check"], &in_store, "", &folder);
+}
+
+#[test]
+fn the_check_compiles_rules_and_says_what_it_did_not_look_at() {
+    let (code, out) = checked(&[("HUSHGATE_RULES", RULES)]);
+    assert_eq!(code, Some(0), "{out}");
+    let wrong = RULES.replace("allowedMethods", "allowedMethds");
+    let folder = scratch("config");
+    std::fs::write(folder.join("bad.yaml"), &wrong).expect("a file");
+    for given in ["bad.yaml", &wrong] {
+        let environment = [
+            ("HUSHGATE_RULES", given),
+            ("HUSHGATE_ACCESS", "clients: 1\n"),
+        ];
+        let output = hushgate(&["config", "--check"], &environment, "", &folder);
+        let (out, _) = texts(&output);
+        assert_eq!(output.status.code(), Some(1), "{out}");
+        assert!(
+            out.contains("error[unknown-key]") && out.contains("HUSHGATE_ACCESS: inline:1:"),
+            "all problems at once: {out}"
+        );
+        assert!(!out.contains("is valid"), "{out}");
+    }
+    // As a start does: options of psoxy without effect are wrong unless it is asked for.
+    let psoxy = "defaultScopeIdForSource: zoom\n".to_owned() + RULES;
+    let (strict, out) = checked(&[("HUSHGATE_RULES", &psoxy)]);
+    let (compatible, _) = checked(&[("HUSHGATE_RULES", &psoxy), ("HUSHGATE_COMPAT", "psoxy")]);
+    assert_eq!((strict, compatible), (Some(1), Some(0)), "{out}");
+    for elsewhere in ["store:RULES", "s3://acme-rules/zoom.yaml"] {
+        for name in ["HUSHGATE_RULES", "HUSHGATE_ACCESS"] {
+            let output = hushgate(&["config", "--check"], &[(name, elsewhere)], "", &folder);
+            let (_, told) = texts(&output);
+            assert!(output.status.success(), "{output:?}");
+            for says in [
+                &format!("not looked at: {name} lies in a store or bucket"),
+                "not looked at: secrets",
+                "hushgate call URL --health",
+            ] {
+                assert!(told.contains(says), "{says}: {told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_check_warns_of_a_policy_that_lets_nobody_in() {
+    let policy = |rest: &str| {
+        format!(
+            "issuers: [{{issuer: 'https://issuer.example', algorithms: [RS256]}}]\nclients:\n  - id: reports\n    identity: {{issuer: 'https://issuer.example', subject: '1048576', audience: 'https://zoom.gw.example'}}\n    {rest}\n"
+        )
+    };
+    for (rest, warnings) in [
+        ("sources: [zoom, asana]\n    expires: 2199-12-31", &[][..]),
+        (
+            "sources: [zooom]\n    expires: 2025-01-01",
+            &[
+                "warning: HUSHGATE_ACCESS: client `reports`: there is no built-in source `zooom`; did you mean `zoom`?",
+                "warning: HUSHGATE_ACCESS: client `reports`: its access has ended",
+            ],
+        ),
+        ("sources: []", &["it may use no source"]),
+    ] {
+        let (code, out) = checked(&[("HUSHGATE_ACCESS", &policy(rest))]);
+        assert_eq!(code, Some(0), "{out}");
+        assert_eq!(out.matches("warning: ").count(), warnings.len(), "{out}");
+        assert!(
+            warnings.iter().all(|warning| out.contains(warning)),
+            "{out}"
+        );
+    }
+    let (code, out) = checked(&[]);
     assert!(
-        output.status.success() && texts(&output).1.contains("reads it when it starts"),
-        "{output:?}"
+        code == Some(0) && out.contains("warning: HUSHGATE_ACCESS is not set"),
+        "{out}"
     );
 }
 

@@ -9,6 +9,7 @@ use hushgate_cli::sample::{LoopbackServer, Response};
 
 use crate::support::World;
 use crate::support::function::{binary, scratch};
+use crate::support::world::policy;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_call_is_finished_when_the_function_is_told_to_stop() {
@@ -38,6 +39,31 @@ async fn a_running_call_is_finished_when_the_function_is_told_to_stop() {
         .expect("an answer, not a cut connection");
     assert_eq!(response.status(), 200);
     assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn a_policy_that_lets_nobody_in_is_told_before_the_function_is_ready() {
+    const NOBODY: &str = "no client may use `zoom` now";
+    let usual = policy("http://127.0.0.1:9", "[zoom]");
+    for (given, says) in [
+        (usual.clone(), None),
+        (
+            usual.replace("[zoom]", "[zooom]"),
+            Some("the `sources` of none list it, but one lists `zooom`"),
+        ),
+        (
+            usual.replace("2099", "2025"),
+            Some("the access of `vendor-test` has ended"),
+        ),
+    ] {
+        let world = World::with(&[("HUSHGATE_ACCESS", &given)]).await;
+        let alive = format!("{}/healthz", world.function.url());
+        world.client.get(alive).send().await.expect("an answer");
+        let log = world.function.log();
+        let (before, _) = log.split_once("\"ready\"").expect("it is ready");
+        assert_eq!(before.contains(NOBODY), says.is_some(), "{log}");
+        assert!(before.contains(says.unwrap_or("")), "{log}");
+    }
 }
 
 #[test]

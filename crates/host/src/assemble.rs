@@ -9,12 +9,12 @@ use hushgate_gateway::access::policy::{Policy, PolicyOptions};
 use hushgate_gateway::connect::{Connector, ConnectorParts, Source, SourceHost, SourceOptions};
 use hushgate_gateway::egress::{Egress, EgressConfig, TlsFloor};
 use hushgate_gateway::gateway::{Gateway, Parts, Settings};
-use hushgate_gateway::ports::{PlatformIdentity, SecretStore, SystemClock};
+use hushgate_gateway::ports::{Clock as _, PlatformIdentity, SecretStore, SystemClock};
 use hushgate_rules::endpoint::RuleSet;
-use hushgate_rules::language::LoadOptions;
+use hushgate_rules::language::{Diagnostic, LoadOptions};
 
 use crate::cloud::Clouds;
-use crate::config::{Config, DocumentAt, Environment};
+use crate::config::{Config, Environment};
 use crate::connection::{RECORD, Record};
 use crate::document::Reader;
 use crate::store::ConnectionView;
@@ -69,8 +69,12 @@ pub async fn assemble(
     else {
         return Err(problems);
     };
-    if config.access.is_none() {
-        warnings.push("HUSHGATE_ACCESS is not set, so every call is refused".to_owned());
+    match policy.closed_to(built_in.id, SystemClock.unix_seconds()) {
+        _ if config.access.is_none() => {
+            warnings.push("HUSHGATE_ACCESS is not set, so every call is refused".to_owned());
+        }
+        Some(why) => warnings.extend(wrong_policy(&why)),
+        None => {}
     }
     warnings.extend(reached.warning.clone());
     let reached = reached.without_foreign_host(&source, config);
@@ -138,21 +142,7 @@ async fn policy(config: &Config, reader: Reader<'_>) -> Result<Policy, Vec<Strin
     read_policy(&text, &name, config)
 }
 
-/// Checks the access policy as a start does, if it is in a file or inline; one that lies in a store or
-/// bucket is not fetched.
-///
-/// # Errors
-/// Every problem of it, as text for the operator.
-pub fn check_policy(config: &Config) -> Result<(), Vec<String>> {
-    let Some(DocumentAt::Text(given)) = &config.access else {
-        return Ok(());
-    };
-    let text = given.read_plain();
-    let text = text.map_err(|problem| wrong_policy(&problem.to_string()))?;
-    read_policy(&text, given.name(), config).map(drop)
-}
-
-fn read_policy(text: &str, name: &str, config: &Config) -> Result<Policy, Vec<String>> {
+pub(crate) fn read_policy(text: &str, name: &str, config: &Config) -> Result<Policy, Vec<String>> {
     let options = PolicyOptions {
         dev_loopback: config.dev_loopback,
         platform: config.platform_callers,
@@ -160,8 +150,12 @@ fn read_policy(text: &str, name: &str, config: &Config) -> Result<Policy, Vec<St
     Policy::read(text, name, options).map_err(|e| wrong_policy(&e.to_string()))
 }
 
-fn wrong_policy(problem: &str) -> Vec<String> {
+pub(crate) fn wrong_policy(problem: &str) -> Vec<String> {
     vec![format!("HUSHGATE_ACCESS: {problem}")]
+}
+
+pub(crate) fn wrong_rules(problem: &str) -> Vec<String> {
+    vec![format!("HUSHGATE_RULES: {problem}")]
 }
 
 /// The rules that replace the built-in ones, with their name; none: the built-in ones count.
@@ -173,8 +167,7 @@ async fn given_rules(
         return Ok(None);
     };
     let read = reader.read(at, true).await;
-    read.map(Some)
-        .map_err(|problem| vec![format!("HUSHGATE_RULES: {problem}")])
+    read.map(Some).map_err(|problem| wrong_rules(&problem))
 }
 
 /// With what the source is reached: the connection's entries, settings and host, or those of the
@@ -247,29 +240,37 @@ fn rules(
     given: Option<(String, String)>,
     warnings: &mut Vec<String>,
 ) -> Result<RuleSet, Vec<String>> {
-    // Only rules that an operator brings may be written for the reference.
+    if let Some((text, name)) = given {
+        let (rules, found) = replaced(config, &name, &text)?;
+        warnings.extend(found);
+        return Ok(rules);
+    }
+    let name = format!("rules/{}/rules.yaml", built_in.id);
+    let (text, packed) = (built_in.rules_yaml, built_in.rules_packed);
+    RuleSet::load_packed(&name, text, packed, LoadOptions::default())
+        .map(|(rules, _)| rules)
+        .map_err(|found| texts(&found))
+}
+
+/// Compiles rules that replace the built-in ones; with what is to be said about them. Only these may
+/// be written for the reference.
+pub(crate) fn replaced(
+    config: &Config,
+    name: &str,
+    text: &str,
+) -> Result<(RuleSet, Vec<String>), Vec<String>> {
     let options = LoadOptions {
-        compat: config.compat && config.rules.is_some(),
+        compat: config.compat,
         ..LoadOptions::default()
     };
-    let loaded = if let Some((text, name)) = given {
-        RuleSet::load(&name, &text, options)
-    } else {
-        let name = format!("rules/{}/rules.yaml", built_in.id);
-        RuleSet::load_packed(&name, built_in.rules_yaml, built_in.rules_packed, options)
-    };
-    match loaded {
-        Ok((rules, found)) => {
-            warnings.extend(
-                found
-                    .iter()
-                    .filter(|_| config.rules.is_some())
-                    .map(ToString::to_string),
-            );
-            Ok(rules)
-        }
-        Err(found) => Err(found.iter().map(ToString::to_string).collect()),
+    match RuleSet::load(name, text, options) {
+        Ok((rules, found)) => Ok((rules, texts(&found))),
+        Err(found) => Err(texts(&found)),
     }
+}
+
+fn texts(found: &[Diagnostic]) -> Vec<String> {
+    found.iter().map(ToString::to_string).collect()
 }
 
 fn source(built_in: &BuiltIn, config: &Config) -> Result<Source, Vec<String>> {
@@ -277,8 +278,7 @@ fn source(built_in: &BuiltIn, config: &Config) -> Result<Source, Vec<String>> {
     let options = SourceOptions {
         dev_loopback: config.dev_loopback,
     };
-    Source::load(&name, built_in.source_yaml, options)
-        .map_err(|found| found.iter().map(ToString::to_string).collect())
+    Source::load(&name, built_in.source_yaml, options).map_err(|found| texts(&found))
 }
 
 fn connector(

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod assemble;
+mod check;
 pub mod cloud;
 pub mod config;
 pub mod connection;
@@ -17,7 +18,8 @@ pub mod server;
 pub mod sigv4;
 pub mod store;
 
-pub use assemble::{BuiltIn, assemble, check_policy, host_of, tls_floor};
+pub use assemble::{BuiltIn, assemble, host_of, tls_floor};
+pub use check::{check_policy, check_rules};
 pub use mimalloc::MiMalloc;
 pub use run::{Prepared, prepare, run, run_with};
 

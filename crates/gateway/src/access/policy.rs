@@ -4,6 +4,7 @@
 
 mod document;
 mod identity;
+mod reach;
 mod read;
 mod read_identity;
 mod shape;
@@ -197,7 +198,7 @@ impl Client {
 
     /// Refuses a client whose access ended, and one without access to this source.
     pub(super) fn check_use(&self, source: &str, now: u64) -> Result<(), Refusal> {
-        if self.ends.is_some_and(|ends| now >= ends) {
+        if self.has_ended(now) {
             return Err(self.refuse(Cause::CallerNotAllowed, "its access has expired"));
         }
         if !self.sources.iter().any(|s| s == source) {
@@ -207,6 +208,11 @@ impl Client {
             ));
         }
         Ok(())
+    }
+
+    /// Whether its access has ended (`now` in seconds since 1970).
+    fn has_ended(&self, now: u64) -> bool {
+        self.ends.is_some_and(|ends| now >= ends)
     }
 
     fn refuse(&self, cause: Cause, detail: &str) -> Refusal {

@@ -43,8 +43,11 @@ const HEAD: &str = "\
 
 A function is configured by environment variables only. All are checked when it starts: a wrong one stops it with a message that
 names the variable and what is allowed, and all problems are told at once. A name that looks like a slip
-(`HUSHGATE_RULE`) is a problem too. `hushgate config` prints this table; `hushgate config --check` checks
-the variables it is started with, and an access policy that is in a file or inline.
+(`HUSHGATE_RULE`) is a problem too. A function takes no arguments but `--help`, which prints this table, and `--version`.
+
+`hushgate config` prints this table; `hushgate config --check` checks the variables it is started with, and an access policy and rules
+that are in a file or inline, as the start of a function does. It warns where the policy lets nobody in: a source that is not built in, a day in the past. It does not
+look at what lies in a store or bucket, nor at the secrets themselves: `hushgate call URL --health` asks the started function about these ([call.md](call.md)).
 
 This page is written by `BLESS=1 cargo test -p hushgate-host`.
 
