@@ -41,4 +41,5 @@ mod stalled;
 mod starting;
 mod stopping;
 mod tls;
+mod unread;
 mod web;

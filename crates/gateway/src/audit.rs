@@ -19,6 +19,8 @@ use crate::request_id::RequestId;
 pub(crate) enum Phase {
     /// Who calls.
     Verify,
+    /// The request's body.
+    Receive,
     /// Whether the rules admit it.
     Admit,
     /// The credential for the source.
@@ -30,11 +32,12 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    const COUNT: usize = 5;
+    const COUNT: usize = 6;
 
     fn name(self) -> &'static str {
         match self {
             Self::Verify => "verify",
+            Self::Receive => "receive",
             Self::Admit => "admit",
             Self::Authorize => "authorize",
             Self::Send => "send",
@@ -57,7 +60,8 @@ pub(crate) struct Record {
     client: Option<String>,
     /// The template of the endpoint.
     pub(crate) endpoint: Option<String>,
-    bytes_in: usize,
+    /// Bytes of the request's body.
+    pub(crate) bytes_in: usize,
     /// Decoded bytes of the source's answer.
     pub(crate) bytes_source: usize,
     /// How often each kind of transformation happened.
@@ -79,7 +83,7 @@ impl Record {
             spent: [Duration::ZERO; Phase::COUNT],
             client: None,
             endpoint: None,
-            bytes_in: inbound.body.len(),
+            bytes_in: 0,
             bytes_source: 0,
             counts: Vec::new(),
             noted: None,
@@ -150,10 +154,11 @@ impl Record {
                     phase = self.phase.name(),
                     ms = millis(self.started.elapsed()),
                     ms_verify = millis(self.spent[0]),
-                    ms_admit = millis(self.spent[1]),
-                    ms_authorize = millis(self.spent[2]),
-                    ms_send = millis(self.spent[3]),
-                    ms_sanitize = millis(self.spent[4]),
+                    ms_receive = millis(self.spent[1]),
+                    ms_admit = millis(self.spent[2]),
+                    ms_authorize = millis(self.spent[3]),
+                    ms_send = millis(self.spent[4]),
+                    ms_sanitize = millis(self.spent[5]),
                     bytes_in = self.bytes_in,
                     bytes_source = self.bytes_source,
                     bytes_out,

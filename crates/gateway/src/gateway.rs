@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::HeaderMap;
 use hushgate_rules::endpoint::RuleSet;
@@ -120,10 +121,21 @@ impl Gateway {
     /// Answers one request: a reply in every case, and one line in the log.
     ///
     /// Dropping the future ends the call to the source; the log line then says that the caller went away.
-    pub async fn handle(&self, inbound: Inbound) -> Reply {
+    pub async fn handle(&self, mut inbound: Inbound) -> Reply {
+        let body = std::mem::take(&mut inbound.body);
+        self.handle_arriving(inbound, async { Ok(body) }).await
+    }
+
+    /// Like [`Gateway::handle`], for a request whose body still arrives; it is polled once the caller is
+    /// verified, and dropped if it is not needed. What it fails with is the answer.
+    pub async fn handle_arriving(
+        &self,
+        mut inbound: Inbound,
+        body: impl Future<Output = Result<Bytes, Refusal>> + Send,
+    ) -> Reply {
         let mut record = Record::new(self.source.clone(), &inbound);
         let limit = TimeLimit::of(&inbound, self.settings.request_timeout);
-        let answer = AssertUnwindSafe(self.answer(&inbound, &mut record)).catch_unwind();
+        let answer = AssertUnwindSafe(self.answer(&mut inbound, body, &mut record)).catch_unwind();
         let outcome = match tokio::time::timeout_at(limit.end, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_panic)) => Err(Refusal::new(
@@ -165,7 +177,12 @@ impl Gateway {
         }
     }
 
-    async fn answer(&self, inbound: &Inbound, record: &mut Record) -> Result<Reply, Refusal> {
+    async fn answer(
+        &self,
+        inbound: &mut Inbound,
+        body: impl Future<Output = Result<Bytes, Refusal>> + Send,
+        record: &mut Record,
+    ) -> Result<Reply, Refusal> {
         check_transport(inbound)?;
         let asks_health = control::asks_health(&inbound.headers, self.settings.compat);
         let caller = match self.verifier.verify(inbound).await {
@@ -176,13 +193,17 @@ impl Gateway {
             verified => verified?,
         };
         record.verified(&caller);
-        record.enter(Phase::Admit);
         if asks_health {
+            record.enter(Phase::Admit);
             let health = self.health(&caller).await;
             let reply = health.reply(&record.id);
             health.refusal.into_iter().for_each(|r| record.note(r));
             return Ok(reply);
         }
+        record.enter(Phase::Receive);
+        inbound.body = body.await?;
+        record.bytes_in = inbound.body.len();
+        record.enter(Phase::Admit);
         let keys = self.keys.sanitizer(&caller).await?;
         let permitted = admit::admit(self, inbound, keys.pseudonymizer())?;
         record.endpoint = Some(permitted.label(&self.rules).to_owned());
@@ -265,6 +286,7 @@ impl TimeLimit {
     fn over(&self, phase: Phase) -> Refusal {
         let cause = match phase {
             Phase::Verify => Cause::IssuerUnavailable,
+            Phase::Receive => Cause::RequestInvalid,
             Phase::Admit => Cause::StoreUnavailable,
             Phase::Authorize | Phase::Send => Cause::SourceTimeout,
             Phase::Sanitize => Cause::NotSanitizable,

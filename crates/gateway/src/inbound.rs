@@ -20,7 +20,8 @@ pub struct Inbound {
     pub raw_query: Option<String>,
     /// All request headers, repeated ones kept apart.
     pub headers: HeaderMap,
-    /// The whole request body; the host has enforced its size limit.
+    /// The whole request body; the host has enforced its size limit. Empty where it still arrives
+    /// ([`Gateway::handle_arriving`](crate::gateway::Gateway::handle_arriving)).
     pub body: Bytes,
     /// The address of the TCP peer, or what the platform vouches for.
     pub peer: Option<IpAddr>,

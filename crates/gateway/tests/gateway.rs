@@ -17,6 +17,8 @@ mod upstream;
 mod admit;
 #[path = "gateway/answers.rs"]
 mod answers;
+#[path = "gateway/arriving.rs"]
+mod arriving;
 #[path = "gateway/faults.rs"]
 mod faults;
 #[path = "gateway/identity.rs"]

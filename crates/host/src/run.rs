@@ -19,7 +19,7 @@ use crate::assemble::{BuiltIn, assemble};
 use crate::cloud::{Service, Serving};
 use crate::config::{Config, ConfigError, Environment, process_environment};
 use crate::logs;
-use crate::server::{self, Answering, Handler, Limits};
+use crate::server::{self, Answering, Handler, Limits, Receiving};
 use crate::store::open_store;
 
 /// How long a service other than HTTP may take to end after the signal to stop.
@@ -212,8 +212,8 @@ fn serve_until_signal(built_in: &BuiltIn, environment: &Environment) -> Result<(
 }
 
 impl Handler for Gateway {
-    fn handle(&self, inbound: Inbound) -> Answering<'_> {
-        Box::pin(Gateway::handle(self, inbound))
+    fn handle(&self, inbound: Inbound, body: Receiving) -> Answering<'_> {
+        Box::pin(Gateway::handle_arriving(self, inbound, body))
     }
 
     fn refuse(&self, refusal: &Refusal, id: &RequestId) -> Reply {

@@ -24,12 +24,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 mod activity;
+mod arriving;
 mod connection;
 mod intake;
 mod outgoing;
 #[cfg(test)]
 mod tests;
 
+use arriving::Arriving;
 use connection::{Patience, drive};
 use outgoing::Watch;
 
@@ -43,10 +45,15 @@ const SHORT: Duration = Duration::from_millis(20);
 /// A future of a handler.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 
+/// A body on its way, or why it can't be had. Nothing of it is read before it is polled; dropped, what
+/// comes of it is forgotten.
+pub type Receiving = Pin<Box<dyn Future<Output = Result<Bytes, Refusal>> + Send>>;
+
 /// What answers requests.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request; dropped when the caller goes away.
-    fn handle(&self, inbound: Inbound) -> Answering<'_>;
+    /// Answers one request, whose body is polled only for callers that may send one; dropped when the
+    /// caller goes away.
+    fn handle(&self, inbound: Inbound, body: Receiving) -> Answering<'_>;
 
     /// The reply to a request that could not even be read.
     fn refuse(&self, refusal: &Refusal, id: &RequestId) -> Reply;
@@ -180,14 +187,19 @@ struct Server {
 
 impl Server {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Bytes> {
-        if intake::is_liveness(&request) {
+        let (head, body) = request.into_parts();
+        let body = Arriving::new(&head, body, &self.limits);
+        if intake::is_liveness(&head) {
             return Response::new(Bytes::from_static(b"ok\n"));
         }
         let Ok(_permit) = self.in_flight.try_acquire() else {
             return self.refuse(&intake::overloaded());
         };
-        match intake::inbound(request, peer, &self.limits).await {
-            Ok(inbound) => self.handler.handle(inbound).await.into_response(),
+        match intake::inbound(head, peer) {
+            Ok(inbound) => {
+                let answer = self.handler.handle(inbound, Box::pin(body.whole()));
+                answer.await.into_response()
+            }
             Err(refusal) => self.refuse(&refusal),
         }
     }

@@ -21,6 +21,11 @@ use super::outgoing::{Outgoing, Patient, Watch, WriteNow};
 /// before may lie in the system.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
+/// What a caller may send in HTTP/2 before anything of it is asked for, in bytes: on a stream and on all of
+/// a connection. It waits in memory.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 256 << 10;
+
 /// How long a connection may do nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
@@ -53,6 +58,8 @@ pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
         .max_concurrent_streams(256)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
     builder

@@ -3,19 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use http::header::CONTENT_LENGTH;
-use http::{Method, Request, Version};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Version};
 use hushgate_gateway::inbound::Inbound;
 use hushgate_gateway::refusal::{Cause, Refusal};
 use hushgate_gateway::request_id::RequestId;
-use hyper::body::Incoming;
-
-use super::Limits;
 
 /// The question whether the process runs; its answer says nothing else.
-pub(super) fn is_liveness<B>(request: &Request<B>) -> bool {
-    request.uri().path() == "/healthz" && matches!(*request.method(), Method::GET | Method::HEAD)
+pub(super) fn is_liveness(head: &Parts) -> bool {
+    head.uri.path() == "/healthz" && matches!(head.method, Method::GET | Method::HEAD)
 }
 
 pub(super) fn overloaded() -> Refusal {
@@ -25,49 +22,19 @@ pub(super) fn overloaded() -> Refusal {
     )
 }
 
-/// Reads the whole request.
+/// The request without its body.
 ///
 /// # Errors
-/// The refusal of a target in a form that is not served, or of a body that is too large or too slow.
-pub(super) async fn inbound(
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    limits: &Limits,
-) -> Result<Inbound, Refusal> {
+/// The refusal of a target in a form that is not served.
+pub(super) fn inbound(head: Parts, peer: SocketAddr) -> Result<Inbound, Refusal> {
     let received = Instant::now();
-    check_target(&request)?;
-    let announced = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limits.body) {
-        return Err(too_large());
-    }
-    let (head, body) = request.into_parts();
-    let collected =
-        tokio::time::timeout(limits.body_time, Limited::new(body, limits.body).collect()).await;
-    let body = match collected {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Ok(Err(_)) => {
-            return Err(Refusal::new(
-                Cause::RequestInvalid,
-                "the request body broke off",
-            ));
-        }
-        Err(_) => {
-            return Err(Refusal::new(
-                Cause::RequestInvalid,
-                "the request body did not arrive in time",
-            ));
-        }
-    };
+    check_target(&head)?;
     Ok(Inbound {
         raw_path: head.uri.path().to_owned(),
         raw_query: head.uri.query().map(str::to_owned),
         method: head.method,
         headers: head.headers,
-        body,
+        body: Bytes::new(),
         peer: Some(peer.ip().to_canonical()),
         vouched: None,
         deadline: None,
@@ -76,16 +43,16 @@ pub(super) async fn inbound(
 }
 
 /// Only the origin form is served: the other forms name a host, and the host is never the caller's choice.
-fn check_target<B>(request: &Request<B>) -> Result<(), Refusal> {
-    let target = request.uri();
-    if *request.method() == Method::CONNECT || !target.path().starts_with('/') {
+fn check_target(head: &Parts) -> Result<(), Refusal> {
+    let target = &head.uri;
+    if head.method == Method::CONNECT || !target.path().starts_with('/') {
         return Err(Refusal::new(
             Cause::RequestInvalid,
             "a request target that is not a path",
         ));
     }
     // In HTTP/2 the authority is a header of its own and always there.
-    if request.version() != Version::HTTP_2
+    if head.version != Version::HTTP_2
         && (target.scheme().is_some() || target.authority().is_some())
     {
         return Err(Refusal::new(
@@ -94,13 +61,6 @@ fn check_target<B>(request: &Request<B>) -> Result<(), Refusal> {
         ));
     }
     Ok(())
-}
-
-fn too_large() -> Refusal {
-    Refusal::new(
-        Cause::RequestTooLarge,
-        "a request body larger than HUSHGATE_MAX_REQUEST_BYTES",
-    )
 }
 
 /// The only log line of a request that is refused before the gateway saw it.

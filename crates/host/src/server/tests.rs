@@ -8,6 +8,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::*;
 
+mod bodies;
 mod idle;
 
 /// Notes what it got; answers a refusal, since nothing else can be made outside the gateway.
@@ -15,6 +16,8 @@ mod idle;
 struct Probe {
     seen: Mutex<Vec<(String, Option<String>, usize)>>,
     hold: Option<Arc<Notify>>,
+    /// Answers without a look at the body.
+    refuses_unread: bool,
     dropped: Arc<Mutex<u32>>,
 }
 
@@ -27,12 +30,23 @@ impl Drop for Dropped {
 }
 
 impl Handler for Probe {
-    fn handle(&self, inbound: Inbound) -> Answering<'_> {
-        self.seen
-            .lock()
-            .unwrap()
-            .push((inbound.raw_path, inbound.raw_query, inbound.body.len()));
+    fn handle(&self, inbound: Inbound, body: Receiving) -> Answering<'_> {
         Box::pin(async move {
+            if self.refuses_unread {
+                if let Some(hold) = &self.hold {
+                    hold.notified().await;
+                }
+                drop(body);
+                return Reply::refused(&Refusal::new(Cause::TokenInvalid, ""), &RequestId::fresh());
+            }
+            let body = match body.await {
+                Ok(body) => body,
+                Err(refusal) => return Reply::refused(&refusal, &RequestId::fresh()),
+            };
+            self.seen
+                .lock()
+                .unwrap()
+                .push((inbound.raw_path, inbound.raw_query, body.len()));
             let _dropped = Dropped(self.dropped.clone());
             if let Some(hold) = &self.hold {
                 hold.notified().await;
