@@ -106,8 +106,15 @@ impl Failure {
     /// The same for a store of secrets.
     pub(crate) fn store(&self, target: Target<'_>) -> StoreError {
         match self.kind {
-            Kind::Denied
-            | Kind::Key(_)
+            Kind::Denied => StoreError::Denied {
+                name: target.name.to_owned(),
+                // Asked for a name that it may not read, AWS does not say whether that is there.
+                hint: format!(
+                    "{}; a name that is not there is denied in the same way, so check HUSHGATE_SECRETS and HUSHGATE_CONNECTION too",
+                    self.hint(target)
+                ),
+            },
+            Kind::Key(_)
             | Kind::Credentials
             | Kind::NoCredentials
             | Kind::Region => {
@@ -302,7 +309,7 @@ mod tests {
             (
                 "AccessDeniedException",
                 "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: ssm:GetParameter",
-                "the secret store denied access to `/hushgate/zoom/CLIENT_ID`: the role needs `ssm:GetParameter` on `parameter/hushgate/zoom/CLIENT_ID`",
+                "the secret store denied access to `/hushgate/zoom/CLIENT_ID`: the role needs `ssm:GetParameter` on `parameter/hushgate/zoom/CLIENT_ID`; a name that is not there is denied in the same way, so check HUSHGATE_SECRETS and HUSHGATE_CONNECTION too",
             ),
             (
                 "AccessDeniedException",

@@ -200,7 +200,8 @@ async fn a_refusal_names_the_entry_and_the_permission() {
                 (Kind::Secrets, _) => format!("secret:{full}-??????"),
             };
             let text = format!(
-                "the secret store denied access to `{full}`: the role needs `{permission}` on `{resource}`"
+                "the secret store denied access to `{full}`: the role needs `{permission}` on `{resource}`; \
+                 a name that is not there is denied in the same way, so check HUSHGATE_SECRETS and HUSHGATE_CONNECTION too"
             );
             assert_eq!(error.to_string(), text);
         }

@@ -123,7 +123,9 @@ fn why_denied(error: &Error, need: Need) -> String {
             .to_owned();
     }
     let Need { permission, given } = need;
-    format!("grant `{permission}` {given}; a secret that does not exist is denied in the same way")
+    format!(
+        "grant `{permission}` {given}; a secret that does not exist is denied in the same way, so check HUSHGATE_SECRETS and HUSHGATE_CONNECTION too"
+    )
 }
 
 impl From<Fault> for StoreError {
