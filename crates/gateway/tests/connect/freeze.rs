@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hushgate_gateway::connect::Connector;
-use hushgate_gateway::connect::lifecycle::{JOURNAL_ENTRY, LOCK_ENTRY};
+use hushgate_gateway::connect::lifecycle::LOCK_ENTRY;
 use hushgate_gateway::ports::{Locked, MemoryStore, PortFuture, Secret, SecretStore, StoreError};
 
 use crate::server::{Action, Server, json};
@@ -193,16 +193,6 @@ async fn a_save_that_the_store_refuses_is_not_waited_for_and_made_up_for_later()
         assert_eq!(process.store.stored("REFRESH_TOKEN").await, "r1", "{place}");
         assert!(process.lock_is_free().await, "{place}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_access_token_that_can_not_be_shared_is_not_waited_for() {
-    let fault = (JOURNAL_ENTRY, Fault::Denied);
-    let process = Process::start("zoom", true, fault, Duration::ZERO).await;
-    let took = process.request(PLENTY).await;
-    assert!(took < AT_ONCE, "{took:?}");
-    let (begun, _) = process.store.writes();
-    assert!(begun > 0, "nothing was saved at all");
 }
 
 #[tokio::test(flavor = "multi_thread")]
