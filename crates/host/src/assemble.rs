@@ -11,7 +11,7 @@ use hushgate_gateway::egress::{Egress, EgressConfig, TlsFloor};
 use hushgate_gateway::gateway::{Gateway, Parts, Settings};
 use hushgate_gateway::ports::{Clock as _, PlatformIdentity, SecretStore, SystemClock};
 use hushgate_rules::endpoint::RuleSet;
-use hushgate_rules::language::{Diagnostic, LoadOptions};
+use hushgate_rules::language::{Diagnostic, LoadOptions, Severity};
 
 use crate::cloud::Clouds;
 use crate::config::{Config, Environment};
@@ -265,7 +265,11 @@ pub(crate) fn replaced(
     };
     match RuleSet::load(name, text, options) {
         Ok((rules, found)) => Ok((rules, texts(&found))),
-        Err(found) => Err(texts(&found)),
+        // What else is to be said about them only hides what stops them.
+        Err(mut found) => {
+            found.retain(|finding| finding.severity == Severity::Error);
+            Err(texts(&found))
+        }
     }
 }
 
