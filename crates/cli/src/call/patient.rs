@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,16 +13,30 @@ use tokio::net::TcpStream;
 /// before it has it answers and closes, and its answer is still there to be read.
 pub(super) struct Patient {
     stream: TcpStream,
-    /// Whether what is written goes nowhere.
-    deaf: bool,
+    deaf: Deaf,
+}
+
+/// Whether what is written to a connection goes nowhere.
+#[derive(Clone, Default)]
+pub(super) struct Deaf(Arc<AtomicBool>);
+
+impl Deaf {
+    pub(super) fn is_so(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl Patient {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
             stream,
-            deaf: false,
+            deaf: Deaf::default(),
         }
+    }
+
+    /// What tells, now and later, whether the other side takes nothing any more.
+    pub(super) fn deaf(&self) -> Deaf {
+        self.deaf.clone()
     }
 }
 
@@ -40,13 +56,13 @@ impl AsyncWrite for Patient {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.deaf {
+        if self.deaf.is_so() {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         match written {
             Poll::Ready(Err(error)) if closed(&error) => {
-                self.deaf = true;
+                self.deaf.0.store(true, Ordering::Release);
                 Poll::Ready(Ok(bytes.len()))
             }
             written => written,
@@ -92,5 +108,6 @@ mod tests {
         let mut answer = [0; 9];
         stream.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"too large");
+        assert!(stream.deaf().is_so(), "it is of no use any more");
     }
 }

@@ -22,7 +22,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::code::Code;
 use super::fault;
 use super::outgoing::Outgoing;
-use super::patient::Patient;
+use super::patient::{Deaf, Patient};
 use super::reach::first_of;
 use super::target::Target;
 use crate::connection::failure::Failure;
@@ -146,8 +146,9 @@ impl Wire {
     }
 
     async fn speak(&self, stream: Patient, timing: &mut Timing) -> Result<Open, Failure> {
+        let deaf = stream.deaf();
         let Some(tls) = &self.tls else {
-            return shake_hands(stream).await;
+            return shake_hands(stream, deaf).await;
         };
         let start = Instant::now();
         let name = ServerName::try_from(self.host.to_string())
@@ -155,11 +156,11 @@ impl Wire {
         let connected = tls.connect(name, stream).await;
         let stream = connected.map_err(|error| fault::tls(&self.host, &error))?;
         timing.tls = Some(start.elapsed());
-        shake_hands(stream).await
+        shake_hands(stream, deaf).await
     }
 }
 
-async fn shake_hands<T>(stream: T) -> Result<Open, Failure>
+async fn shake_hands<T>(stream: T, deaf: Deaf) -> Result<Open, Failure>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -171,6 +172,7 @@ where
     task.spawn(async move { drop(connection.await) });
     Ok(Open {
         sender,
+        deaf,
         _task: task,
     })
 }
@@ -178,6 +180,7 @@ where
 /// A connection; it is cut off when this is dropped, whatever is still to be sent.
 struct Open {
     sender: SendRequest<Outgoing>,
+    deaf: Deaf,
     _task: JoinSet<()>,
 }
 
@@ -185,7 +188,8 @@ impl Open {
     /// The connection, if it can take a request now.
     async fn free(mut self) -> Option<Self> {
         let ready = timeout(TURN, self.sender.ready()).await;
-        ready.is_ok_and(|ready| ready.is_ok()).then_some(self)
+        let is_free = ready.is_ok_and(|ready| ready.is_ok()) && !self.deaf.is_so();
+        is_free.then_some(self)
     }
 }
 
@@ -239,6 +243,7 @@ impl Line {
             let sent = Instant::now();
             let answered = open.sender.send_request(outgoing).await;
             let (head, mut body) = answered.map_err(|e| fault::broken(&e))?.into_parts();
+            let was_heard = written.all();
             timing.first_byte = sent.elapsed();
             let mut bytes = Vec::new();
             while let Some(frame) = body.frame().await {
@@ -251,14 +256,14 @@ impl Line {
                 }
                 bytes.extend_from_slice(data);
             }
-            Ok((head, Bytes::from(bytes)))
+            Ok((head, Bytes::from(bytes), was_heard))
         };
-        let (head, body) = timeout_at(deadline, exchange)
+        let (head, body, was_heard) = timeout_at(deadline, exchange)
             .await
             .map_err(|_| fault::answer_timeout(limits.time))??;
         timing.total = start.elapsed();
         // Who answers before the body has come mostly doesn't take the rest of it.
-        self.open = written.all().then_some(open);
+        self.open = was_heard.then_some(open);
         Ok(Answer {
             status: head.status,
             headers: head.headers,
