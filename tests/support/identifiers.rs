@@ -41,37 +41,49 @@ pub(crate) fn all() -> &'static [String] {
     })
 }
 
-/// Which identifiers occur in `log`, but for times and request ids, whose digits may be anybody's.
-pub(crate) fn found_in(log: &str) -> Vec<&'static str> {
-    let said: Vec<String> = log.lines().map(without_chance).collect();
+/// Which identifiers occur in `text`, which may be a log. The digits of a time or of a request id may be
+/// anybody's, and count for nobody.
+pub(crate) fn found_in(text: &str) -> Vec<&'static str> {
+    let lines: Vec<String> = text.lines().map(without_time).collect();
     let values = all().iter().map(String::as_str);
     values
-        .filter(|value| said.iter().any(|line| line.contains(value)))
+        .filter(|value| lines.iter().any(|line| stands_in(line, value)))
         .collect()
 }
 
-fn without_chance(line: &str) -> String {
+fn without_time(line: &str) -> String {
     let Ok(Value::Object(mut members)) = serde_json::from_str(line) else {
         return line.to_owned();
     };
-    for name in ["timestamp", "request_id"] {
-        members.remove(name);
-    }
+    members.remove("timestamp");
     Value::Object(members).to_string()
+}
+
+fn stands_in(line: &str, value: &str) -> bool {
+    line.match_indices(value).any(|(at, _)| {
+        let is_digit = |c: &char| matches!(c, '0'..='9' | 'a'..='f');
+        let before = line[..at].chars().rev().take_while(is_digit).count();
+        let after = line[at..].chars().take_while(is_digit).count();
+        let in_a_request_id = before + after == 32 && after >= value.len() && value.len() < 32;
+        !in_a_request_id
+    })
 }
 
 #[test]
 fn digits_of_a_time_or_of_a_request_id_are_nobodys() {
-    let line = |time, id, detail| {
+    let digits = |value: &&String| value.len() == 6 && value.bytes().all(|b| b.is_ascii_digit());
+    let value = all().iter().find(digits).expect("a number of six digits");
+    let line = |time, id: &str, detail| {
         format!(
             "{{\"timestamp\":\"2026-01-02T03:04:05.{time}Z\",\"request_id\":\"{id}\",\"detail\":\"{detail}\"}}\n"
         )
     };
-    let digits = |value: &&String| value.len() == 6 && value.bytes().all(|b| b.is_ascii_digit());
-    let value = all().iter().find(digits).expect("a number of six digits");
-    assert!(found_in(&line(value.as_str(), "0", "")).is_empty());
-    assert!(found_in(&line("000000", value, "")).is_empty());
-    assert_eq!(found_in(&line("000000", "0", value)), [value]);
+    let id = format!("{value:a>20}{:b>12}", "");
+    assert_eq!(id.len(), 32);
+    assert!(found_in(&line(value.as_str(), &id, "")).is_empty());
+    assert!(found_in(&format!("x-hushgate-request-id: {id}")).is_empty());
+    assert_eq!(found_in(&line("000000", &id, value)), [value]);
+    assert_eq!(found_in(&format!("{id}0")), [value]);
 }
 
 #[test]
