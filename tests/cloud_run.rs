@@ -10,11 +10,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use hushgate_cli::sample::LoopbackServer;
 use reqwest::{Client, Method, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::function::Function;
+use crate::support::function::{Function, binary};
 use crate::support::{World, raw};
 
 /// What Cloud Run sets in every container of a service.
@@ -389,6 +390,61 @@ fn unsigned(subject: &str) -> String {
     format!("Bearer {head}.{claims}.SIGNATURE_REMOVED_BY_GOOGLE")
 }
 
+/// The metadata server of an instance of Cloud Run; with another status, of some other machine.
+async fn metadata_server(status: u16) -> LoopbackServer {
+    let server = LoopbackServer::start(move |request| {
+        let region = "/computeMetadata/v1/instance/region";
+        let asked =
+            request.uri().path() == region && request.headers().get("metadata-flavor").is_some();
+        let status = if asked { status } else { 403 };
+        let body = Bytes::from_static(b"projects/104857600000/regions/europe-west6");
+        let response = http::Response::builder()
+            .status(status)
+            .header("metadata-flavor", "Google");
+        response.body(body).expect("an answer")
+    });
+    server.await.expect("a metadata server")
+}
+
+#[test]
+fn variables_of_cloud_run_alone_make_no_cloud_run() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let machine = runtime.block_on(metadata_server(404));
+    let address = machine.address().to_string();
+    for (variables, says) in [
+        (
+            vec![("GCE_METADATA_HOST", address.as_str())],
+            "it has no region for this instance",
+        ),
+        (vec![("GCE_METADATA_HOST", "127.0.0.1:1")], "no connection"),
+        (
+            vec![("KUBERNETES_SERVICE_HOST", "10.0.0.1")],
+            "but Kubernetes",
+        ),
+    ] {
+        let output = Command::new(binary("zoom"))
+            .env_clear()
+            .env("PORT", "0")
+            .env("HUSHGATE_PLATFORM_CALLERS", "cloud-run")
+            .envs(CLOUD_RUN.iter().copied())
+            .envs(variables)
+            .output();
+        let output = output.expect("it ends by itself");
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr);
+        let told: Vec<_> = told
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("HUSHGATE_PLATFORM_CALLERS: this host is not"),
+            "{told:?}"
+        );
+        assert!(told[0].contains(says), "{told:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platforms_word_counts_where_it_was_asked_for_and_nowhere_else() {
     let signed = crate::support::world::policy("https://issuer.example.com", "[zoom]");
@@ -403,7 +459,10 @@ async fn the_platforms_word_counts_where_it_was_asked_for_and_nowhere_else() {
         Function::start("zoom", &all)
     };
     let switch = [("HUSHGATE_PLATFORM_CALLERS", "cloud-run")];
-    let on = start(&checked, &[CLOUD_RUN, &switch].concat());
+    let there = metadata_server(200).await;
+    let address = there.address().to_string();
+    let metadata = [("GCE_METADATA_HOST", address.as_str())];
+    let on = start(&checked, &[CLOUD_RUN, &switch, &metadata].concat());
     let off = start(&signed, CLOUD_RUN);
     let elsewhere = start(&signed, &[]);
     let client = Client::builder().no_proxy().build().expect("a client");

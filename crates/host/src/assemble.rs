@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hushgate_gateway::access::Verifier;
 use hushgate_gateway::access::fetch::{HttpKeySource, KeySource};
 use hushgate_gateway::access::policy::{Policy, PolicyOptions};
+use hushgate_gateway::access::{PlatformCallers, Verifier};
 use hushgate_gateway::connect::{Connector, ConnectorParts, Source, SourceHost, SourceOptions};
 use hushgate_gateway::egress::{Egress, EgressConfig, TlsFloor};
 use hushgate_gateway::gateway::{Gateway, Parts, Settings};
@@ -17,6 +17,7 @@ use crate::cloud::Clouds;
 use crate::config::{Config, Environment};
 use crate::connection::{RECORD, Record};
 use crate::document::Reader;
+use crate::platform::confirm_cloud_run;
 use crate::store::ConnectionView;
 
 /// What a function is built from.
@@ -38,7 +39,8 @@ pub struct BuiltIn {
 /// A gateway for one source.
 ///
 /// Policy, rules and declaration are read and compiled. Of stores only policy, rules and the
-/// connection's record are read, all at once, if the configuration says that they are there.
+/// connection's record are read, all at once, if the configuration says that they are there; where
+/// callers are taken on a platform's word, it is asked at the same time whether this is that platform.
 ///
 /// # Errors
 /// Every problem of any of them, as text for the operator.
@@ -55,7 +57,8 @@ pub async fn assemble(
         clouds: built_in.clouds,
         environment,
     };
-    let (policy, given_rules, reached) = tokio::join!(
+    let (there, policy, given_rules, reached) = tokio::join!(
+        platform_is_there(config, environment),
         policy(config, reader),
         given_rules(config, reader),
         Reached::read(built_in.id, config, &store),
@@ -65,7 +68,9 @@ pub async fn assemble(
     let rules = keep(rules, &mut problems);
     let source = keep(source(built_in, config), &mut problems);
     let reached = keep(reached, &mut problems);
-    let (Some(policy), Some(rules), Some(source), Some(reached)) = (policy, rules, source, reached)
+    let there = keep(there, &mut problems);
+    let (Some(()), Some(policy), Some(rules), Some(source), Some(reached)) =
+        (there, policy, rules, source, reached)
     else {
         return Err(problems);
     };
@@ -131,6 +136,21 @@ pub async fn assemble(
 
 fn keep<T>(result: Result<T, Vec<String>>, problems: &mut Vec<String>) -> Option<T> {
     result.map_err(|found| problems.extend(found)).ok()
+}
+
+/// That callers come through the platform on whose word they are to be taken. Lambda's host is fed by its
+/// platform alone; in a container anybody may stand before the port.
+async fn platform_is_there(config: &Config, environment: &Environment) -> Result<(), Vec<String>> {
+    if config.platform_callers != Some(PlatformCallers::CloudRun) {
+        return Ok(());
+    }
+    let confirmed = confirm_cloud_run(environment).await;
+    confirmed.map_err(|problem| {
+        vec![format!(
+            "HUSHGATE_PLATFORM_CALLERS: this host is not shown to be Google Cloud Run: {problem}; \
+             elsewhere give callers tokens that the function verifies itself"
+        )]
+    })
 }
 
 async fn policy(config: &Config, reader: Reader<'_>) -> Result<Policy, Vec<String>> {

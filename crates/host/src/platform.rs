@@ -1,6 +1,8 @@
-//! The identity that the hosting cloud gives a function, for sources that take it in place of a secret.
+//! The hosting cloud: the identity that it gives a function, for sources that take it in place of a
+//! secret, and whether it is the cloud whose word about callers counts.
 //!
-//! Nothing is fetched before a source asks for a token, and no token is kept: each exchange takes a fresh one.
+//! No identity is fetched before a source asks for a token, and none is kept: each exchange takes a fresh
+//! one. Which cloud it is is asked at the start, and only if callers depend on it.
 
 use std::sync::Arc;
 
@@ -12,9 +14,12 @@ use hushgate_gateway::ports::{PlatformError, PlatformIdentity, Secret, SystemClo
 use crate::config::Environment;
 
 mod aws;
+mod cloud_run;
 mod google;
+mod metadata;
 
 pub use aws::Aws;
+pub(crate) use cloud_run::confirm as confirm_cloud_run;
 pub use google::Google;
 
 /// The most bytes of an identity token; those of both clouds have one to two thousand.

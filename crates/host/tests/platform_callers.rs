@@ -18,6 +18,7 @@ use hushgate_host::cloud::Clouds;
 use hushgate_host::{BuiltIn, prepare};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::sample::{POLICY, sample};
@@ -57,6 +58,32 @@ const LAMBDA: &[(&str, &str)] = &[
     ("AWS_LAMBDA_FUNCTION_NAME", "sample"),
 ];
 
+/// What a metadata server has at `instance/region`; its address.
+async fn metadata(status: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                asked.push(stream.read_u8().await.unwrap());
+            }
+            assert!(asked.starts_with(b"GET /computeMetadata/v1/instance/region "));
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nmetadata-flavor: Google\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    address
+}
+
+/// The metadata server of an instance of Cloud Run.
+async fn cloud_run() -> String {
+    metadata("200 OK", "projects/104857600000/regions/europe-west6").await
+}
+
 /// A function that serves until it is dropped.
 struct Function {
     address: SocketAddr,
@@ -79,7 +106,7 @@ impl Function {
 
     /// The code of the answer, and the answer without what differs from request to request.
     async fn call(&self, lines: &str, body: &str) -> (String, String) {
-        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
         let method = if body.is_empty() { "GET" } else { "POST" };
         let length = body.len();
         let request = format!(
@@ -134,10 +161,7 @@ fn made(headers: &str) -> String {
     format!("{}\r\n", lines.replace(";;", "\r\n"))
 }
 
-fn join(
-    marks: &[(&'static str, &'static str)],
-    word: &'static str,
-) -> Vec<(&'static str, &'static str)> {
+fn join<'t>(marks: &[(&'t str, &'t str)], word: &'t str) -> Vec<(&'t str, &'t str)> {
     marks.iter().copied().chain([(SWITCH, word)]).collect()
 }
 
@@ -145,14 +169,14 @@ fn join(
 async fn nothing_over_http_passes_for_the_platform_s_word() {
     let google = format!("{POLICY}{ON_CLOUD_RUN}");
     let aws = format!("{POLICY}{ON_AWS}");
+    let server = cloud_run().await;
+    let mut on_cloud_run = join(CLOUD_RUN, "cloud-run");
+    on_cloud_run.push(("GCE_METADATA_HOST", &server));
     let functions = [
         (1, Function::start(POLICY, LAPTOP).await),
         (1, Function::start(POLICY, CLOUD_RUN).await),
         (1, Function::start(POLICY, LAMBDA).await),
-        (
-            2,
-            Function::start(&google, &join(CLOUD_RUN, "cloud-run")).await,
-        ),
+        (2, Function::start(&google, &on_cloud_run).await),
         (3, Function::start(&aws, &join(LAMBDA, "aws-iam")).await),
     ];
     let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -207,6 +231,10 @@ async fn a_policy_and_a_host_that_don_t_fit_stop_the_start() {
         lines.collect::<Vec<_>>().join("\n")
     };
     let both = [CLOUD_RUN, LAMBDA].concat();
+    // The same variables, but no Cloud Run: a machine at Google, a cluster of its own, nothing known.
+    let machine = metadata("404 Not Found", "no").await;
+    let there = cloud_run().await;
+    let in_cluster = [CLOUD_RUN, &[("KUBERNETES_SERVICE_HOST", "10.0.0.1")]].concat();
     for row in include_str!("platform_callers/starts.txt").lines() {
         if row.starts_with('#') || row.is_empty() {
             continue;
@@ -225,12 +253,21 @@ async fn a_policy_and_a_host_that_don_t_fit_stop_the_start() {
         };
         let marks = match host {
             "laptop" => LAPTOP,
-            "cloud-run" => CLOUD_RUN,
+            "cloud-run" | "knative-at-google" | "knative" => CLOUD_RUN,
+            "knative-in-cluster" => &in_cluster,
             "lambda" => LAMBDA,
             "both" => &both,
             _ => panic!("{row}"),
         };
         let mut pairs = marks.to_vec();
+        pairs.push((
+            "GCE_METADATA_HOST",
+            match host {
+                "knative-at-google" => &machine,
+                "knative" => "127.0.0.1:1",
+                _ => &there,
+            },
+        ));
         if switch != "-" {
             pairs.push((SWITCH, switch));
         }

@@ -6,6 +6,10 @@ use super::Environment;
 use super::check::Verdict;
 use super::variables::value;
 
+/// Set in every container of a Kubernetes cluster
+/// (<https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>).
+const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
+
 pub(super) fn platform_callers(text: &str, environment: &Environment) -> Verdict {
     let callers =
         PlatformCallers::from_word(text).ok_or("not one of the allowed words".to_owned())?;
@@ -15,11 +19,17 @@ pub(super) fn platform_callers(text: &str, environment: &Environment) -> Verdict
         PlatformCallers::AwsIam => "AWS_LAMBDA_RUNTIME_API",
         PlatformCallers::CloudRun => "K_SERVICE",
     };
-    match value(environment, mark) {
-        Some(_) => Ok(()),
-        None => Err(format!(
+    if value(environment, mark).is_none() {
+        return Err(format!(
             "this host is not that platform ({mark} is not set)"
+        ));
+    }
+    // Knative sets the mark of Cloud Run in a cluster, where nobody checks tokens.
+    match value(environment, KUBERNETES) {
+        Some(_) => Err(format!(
+            "this host is not that platform but Kubernetes ({KUBERNETES} is set)"
         )),
+        None => Ok(()),
     }
 }
 
@@ -62,6 +72,13 @@ mod tests {
                 "{marks:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_cluster_is_no_platform_whatever_it_is_called() {
+        let cluster = "KUBERNETES_SERVICE_HOST";
+        assert!(!starts("cloud-run", &["K_SERVICE", cluster]));
+        assert!(!starts("aws-iam", &["AWS_LAMBDA_RUNTIME_API", cluster]));
     }
 
     #[test]

@@ -102,14 +102,14 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "HUSHGATE_PLATFORM_CALLERS",
-        meaning: "The platform whose own word about a caller the access policy may rely on, see [access policy](access-policy.md#what-a-platform-vouches-for): the IAM principal on Lambda, or the token that Cloud Run verified. Not set: only tokens that the function verifies itself.",
+        meaning: "The platform whose own word about a caller the access policy may rely on, see [access policy](access-policy.md#what-a-platform-vouches-for): the IAM principal on Lambda, or the token that Cloud Run verified, where the metadata server says that this is Cloud Run. Not set: only tokens that the function verifies itself.",
         allowed: "`aws-iam` on AWS Lambda, `cloud-run` on Google Cloud Run",
         default: None,
         check: platform_callers,
     },
     Variable {
         name: "GCE_METADATA_HOST",
-        meaning: "Where Google Cloud's metadata server is, for identity tokens.",
+        meaning: "Where Google Cloud's metadata server is, for identity tokens, and for the proof that `HUSHGATE_PLATFORM_CALLERS=cloud-run` asks for.",
         allowed: "a host name or IP address, with a port if need be",
         default: Some("metadata.google.internal"),
         check: metadata_host,

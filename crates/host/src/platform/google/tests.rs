@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::super::metadata::LARGEST_HEAD;
 use super::*;
 
 /// `{"alg":"RS256"}`, `{}` and a signature.
@@ -25,10 +28,9 @@ async fn asked(answer: Vec<u8>, linger: Duration) -> (String, Result<Secret, Pla
         assert!(more.is_err(), "a second connection was made");
         String::from_utf8(request).unwrap()
     });
-    let google = Google {
-        host,
-        timeout: Duration::from_millis(300),
-    };
+    let environment = [("GCE_METADATA_HOST".to_owned(), host)];
+    let mut google = Google::new(&environment.into());
+    google.server.timeout = Duration::from_millis(300);
     let request = IdentityRequest {
         audience: "api://Azure AD?&token",
         client_id: "app-1",
@@ -94,7 +96,7 @@ async fn refuses_every_answer_that_is_not_a_token_of_the_metadata_server() {
         (
             "oversize",
             reply("200 OK", GOOGLE, &long),
-            "longer than an identity token",
+            "longer than what was asked for",
         ),
         (
             "no flavor",
@@ -170,7 +172,7 @@ async fn a_host_that_is_not_there_is_told_with_the_variable() {
 fn port_80_of_the_metadata_server_is_called_unless_another_is_named() {
     let address = |host: &str| {
         let environment = [("GCE_METADATA_HOST".to_owned(), host.to_owned())];
-        Google::new(&environment.into()).address()
+        Google::new(&environment.into()).server.address()
     };
     assert_eq!(address(" "), "metadata.google.internal:80");
     assert_eq!(address("169.254.169.254"), "169.254.169.254:80");
