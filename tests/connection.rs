@@ -9,4 +9,5 @@ mod keys;
 mod mechanisms;
 mod page;
 mod terminal;
+mod unsaved;
 mod vault;

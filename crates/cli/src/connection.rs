@@ -24,6 +24,7 @@ mod plan;
 mod renewal;
 mod revoke;
 mod rotate;
+mod saved;
 pub mod setup;
 mod terminal;
 mod unbroken;

@@ -7,6 +7,7 @@ use hushgate_gateway::connect::{CheckFault, Connector, Source, VendorText};
 use super::draft::Draft;
 use super::failure::Failure;
 use super::place::Place;
+use super::saved::saved;
 use super::web::Connected;
 
 /// What the vendor said.
@@ -56,7 +57,7 @@ pub(super) async fn check(
             let connector = Connector::new(Arc::clone(source), parts?)?;
             let looked = look(&connector, act_for).await;
             // What an exchange keeps beside the credential is kept now, too.
-            connector.quiet().await;
+            saved(&connector).await;
             looked
         }
         .await;

@@ -14,6 +14,7 @@ use super::check;
 use super::code::Code;
 use super::failure::Failure;
 use super::renewal::RenewalLock;
+use super::saved::saved;
 use super::setup::now;
 use super::unbroken::unbroken;
 use super::{Place, find_source};
@@ -47,7 +48,7 @@ pub(super) async fn test(options: &One) -> Result<(), Failure> {
         let connector = connector(&place, &record, source)?;
         let looked = unbroken(async {
             let looked = check::look(&connector, options.act_for.as_deref()).await;
-            connector.quiet().await;
+            saved(&connector).await;
             looked
         })
         .await;

@@ -14,6 +14,7 @@ use super::code::Code;
 use super::failure::Failure;
 use super::kept::{One, connector, known_fields, main_source, whose};
 use super::renewal::RenewalLock;
+use super::saved::saved;
 use super::unbroken::unbroken;
 use crate::{print, prompt};
 
@@ -111,7 +112,7 @@ async fn end<'p>(
     if sends_access_token(connector.source()) {
         // Before the lock, which an exchange needs itself.
         let had = connector.obtain(None).await;
-        connector.quiet().await;
+        saved(connector).await;
         had?;
     }
     let lock = RenewalLock::take(place, id).await?;

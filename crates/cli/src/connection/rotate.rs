@@ -7,6 +7,7 @@ use super::Place;
 use super::connect::{self, Again};
 use super::failure::Failure;
 use super::kept::{connector, main_source};
+use super::saved::saved;
 use super::unbroken::unbroken;
 use crate::print;
 
@@ -46,7 +47,7 @@ pub(super) async fn rotate(options: &Options) -> Result<(), Failure> {
             connector.renewed(user, &living).await
         }
         .await;
-        connector.quiet().await;
+        saved(&connector).await;
         renewed
     })
     .await?;
