@@ -35,8 +35,17 @@ fn nothing_is_published_that_was_not_built_again_and_started() {
     let workflow = workflow();
     let (_, release) = workflow.split_once("\n  release:\n").expect("the job");
     let needs = release.lines().next().expect("what it waits for");
-    for job in ["package", "reproduce", "start"] {
+    for job in ["package", "command", "reproduce", "start"] {
         assert!(needs.contains(job), "{needs}");
         assert!(workflow.contains(&format!("\n  {job}:\n")), "no job {job}");
+    }
+    let (_, again) = workflow.split_once("\n  reproduce:\n").expect("the job");
+    let (again, _) = again.split_once("\n  start:\n").expect("the job after it");
+    for chore in [
+        "package zoom --cloud aws",
+        "package zoom --cloud none",
+        "package-command",
+    ] {
+        assert!(again.contains(&format!("chore: {chore},")), "{chore}");
     }
 }
