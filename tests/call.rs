@@ -1,6 +1,7 @@
 //! `hushgate call` as a tester runs it, before a real function and before hostile servers.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
@@ -8,14 +9,19 @@ use tokio::process::Command;
 
 use crate::support::World;
 use crate::support::function::{binary, scratch};
+use crate::support::world::SUBJECT;
 
 mod answers;
+mod examples;
+mod health;
+mod help;
 mod hostile;
 mod identities;
 mod many;
 mod meanings;
 mod output;
 mod page;
+mod request;
 mod servers;
 mod terminal;
 mod wrong_use;
@@ -85,6 +91,14 @@ async fn run(mut command: Command, environment: &[(&str, &str)], input: &str) ->
 /// A file with a good token for the world's function.
 fn token_file(world: &World) -> String {
     kept(&world.token())
+}
+
+/// A file with a token that the world's function refuses.
+fn strange(world: &World) -> String {
+    let token = world
+        .issuer
+        .token(SUBJECT, "https://other.example", Duration::from_mins(5));
+    kept(&token.expect("a token"))
 }
 
 fn kept(text: &str) -> String {

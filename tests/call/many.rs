@@ -1,64 +1,67 @@
-//! Many calls: the examples of a source, and one call repeated.
+//! One call repeated.
 
 use std::time::Duration;
 
-use super::servers::{every_second, recording};
-use super::{USERS, call, kept, token_file};
+use super::servers::every_second;
+use super::{USERS, call, kept, strange, token_file};
 use crate::support::World;
 use crate::support::function::{free_port, scratch};
 use crate::support::world::{AUDIENCE, SUBJECT};
 
-/// A file with a token that the world's function refuses.
-fn strange(world: &World) -> String {
-    let token = world
-        .issuer
-        .token(SUBJECT, "https://other.example", Duration::from_mins(5));
-    kept(&token.expect("a token"))
-}
-
 #[tokio::test]
-async fn no_example_is_called_after_the_identity_was_refused() {
+async fn repeated_calls_give_percentiles_and_errors_by_code() {
     let world = World::start().await;
-    let (url, file) = (world.function.url(), strange(&world));
-    let ran = call(&[&url, "--all", "zoom", "--token-file", &file], &[], "").await;
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert_eq!(ran.out.matches("token-invalid: ").count(), 1, "{ran:?}");
-    assert_eq!(ran.out.matches("next: ").count(), 1, "{ran:?}");
+    let (url, file) = (world.function.url(), token_file(&world));
+    let many = [
+        "--repeat",
+        "60",
+        "--concurrency",
+        "4",
+        "--token-file",
+        &file,
+    ];
+    let ran = call(&[&[url.as_str(), USERS], &many[..]].concat(), &[], "").await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     for says in [
-        "issuer is `",
-        "audience is `https://other.example`",
-        "stopped: ",
+        "60 calls, 4 at once",
+        "fine 60, failed 0",
+        "60  200",
+        "p50 ",
+        "p90 ",
+        "p99 ",
+        "max ",
     ] {
-        assert!(ran.error.contains(says), "{says}: {ran:?}");
+        assert!(ran.out.contains(says), "{says}: {}", ran.out);
     }
+    let refused = call(
+        &[&[url.as_str(), "/not/listed"], &many[..]].concat(),
+        &[],
+        "",
+    )
+    .await;
+    assert_eq!(refused.code, Some(3), "{refused:?}");
     assert!(
-        ran.error
-            .contains("0 fine, 1 failed, 0 admitted and not there, ")
-            && !ran.error.contains(" 0 not called"),
-        "{ran:?}"
+        refused.out.contains("60  403 endpoint-not-listed"),
+        "{}",
+        refused.out
     );
-    let options = ["--all", "zoom", "--refused", "--json", "--anonymous"];
-    let ran = call(&[&[url.as_str()], &options[..]].concat(), &[], "").await;
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    let lines = ran.lines();
+    let objects = call(
+        &[&[url.as_str(), USERS, "--json"], &many[..]].concat(),
+        &[],
+        "",
+    )
+    .await;
+    assert_eq!(objects.lines().len(), 60);
     assert!(
-        lines.len() == 1 && lines[0]["code"] == "token-missing",
-        "{ran:?}"
+        objects
+            .lines()
+            .iter()
+            .all(|line| line["fine"] == true && line["body"].is_null())
     );
-    assert_eq!(lines[0]["fine"], false);
-}
-
-#[tokio::test]
-async fn examples_are_shown_with_the_target_that_was_sent() {
-    let (server, seen) = recording().await;
-    let url = format!("{}/prod", server.url());
-    let ran = call(&[&url, "--all", "zoom", "--anonymous"], &[], "").await;
-    let seen = seen.lock().expect("the record");
-    assert!(!seen.is_empty() && seen.iter().all(|seen| seen.target.starts_with("/prod/v2/")));
-    for seen in seen.iter() {
-        let sent = format!("{} {}", seen.method, seen.target);
-        assert!(ran.out.contains(&sent), "{sent}: {}", ran.out);
-    }
+    let nowhere = format!("http://127.0.0.1:{}", free_port());
+    let nothing = call(&[&nowhere, "/x", "--anonymous", "--repeat", "3"], &[], "").await;
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    assert!(nothing.out.contains("3  connection-refused"), "{nothing:?}");
 }
 
 #[tokio::test]
