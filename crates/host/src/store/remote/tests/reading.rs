@@ -20,6 +20,36 @@ fn reads(store: &RemoteStore, number: usize) -> tokio::task::JoinSet<Option<Stri
 }
 
 #[tokio::test(start_paused = true)]
+async fn asks_the_service_once_in_a_while_and_past_the_memory_always() {
+    let (service, store) = store();
+    store.write("A", Secret::new("1")).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(text(&store, "A").await.as_deref(), Some("1"));
+    }
+    assert_eq!(service.state().reads, 0, "what was written is known");
+    tokio::time::advance(Duration::from_secs(15)).await;
+    for _ in 0..5 {
+        assert_eq!(text(&store, "A").await.as_deref(), Some("1"));
+    }
+    assert_eq!(service.state().reads, 1);
+    newest(&store, "A").await;
+    newest(&store, "A").await;
+    assert_eq!(service.state().reads, 3);
+    // That there is nothing is known like a value, and no longer.
+    for _ in 0..5 {
+        assert_eq!(text(&store, "B").await, None);
+    }
+    assert_eq!(service.state().reads, 4);
+    service.set("B", "1");
+    assert_eq!(newest(&store, "B").await.as_deref(), Some("1"));
+    assert_eq!(text(&store, "B").await.as_deref(), Some("1"));
+    assert_eq!(text(&store, "C").await, None);
+    service.set("C", "1");
+    tokio::time::advance(Duration::from_secs(15)).await;
+    assert_eq!(text(&store, "C").await.as_deref(), Some("1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn reads_of_one_entry_share_one_question() {
     let (service, store) = slow();
     service.set("A", "1");
