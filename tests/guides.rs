@@ -1,6 +1,6 @@
 //! What the guides for deploying tell to type: it parses, names what exists, and fits together.
 //!
-//! No cloud is asked: the commands of the clouds are not run here.
+//! No cloud is asked here. `packages::deployed` runs the commands for AWS Lambda.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -19,12 +19,12 @@ const GUIDES: [(&str, &str, &str); 2] = [
 ];
 
 /// A page of `docs/`.
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     std::fs::read_to_string(root().join("docs").join(name)).expect("a page")
 }
 
 /// The part of a guide that is followed step by step.
-fn steps(name: &str) -> String {
+pub(crate) fn steps(name: &str) -> String {
     let text = page(name);
     let (_, rest) = text
         .split_once("\n## Deploying one by hand\n")
@@ -33,7 +33,7 @@ fn steps(name: &str) -> String {
 }
 
 /// The code blocks of a language, without the indentation that a list gives them.
-fn blocks(text: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(text: &str, language: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

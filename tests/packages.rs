@@ -5,6 +5,7 @@
 
 mod bill;
 mod contents;
+mod deployed;
 mod environment;
 mod image;
 mod tree;

@@ -49,7 +49,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("_HANDLER", "bootstrap"),
 ];
 
-struct Lambda {
+pub(super) struct Lambda {
     child: Child,
     log: PathBuf,
     api: RuntimeApi,
@@ -57,7 +57,7 @@ struct Lambda {
 
 impl Lambda {
     /// Starts the zip with these variables; nothing where no zip was made.
-    fn start(variables: &[(&str, &str)]) -> Option<Self> {
+    pub(super) fn start(variables: &[(&str, &str)]) -> Option<Self> {
         let zip = package(&format!("-aws-{}.zip", machine()))?;
         let task = unpacked(&zip);
         let log = scratch("lambda").join("function.log");
@@ -85,7 +85,7 @@ impl Lambda {
     }
 
     /// The answer to a Function URL's event (payload format 2.0) for this target and token.
-    fn call(&mut self, target: &str, token: Option<&str>) -> Value {
+    pub(super) fn call(&mut self, target: &str, token: Option<&str>) -> Value {
         let mut headers = json!({"host": "example.lambda-url.us-east-1.on.aws"});
         if let Some(token) = token {
             headers["authorization"] = json!(format!("Bearer {token}"));

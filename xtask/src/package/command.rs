@@ -1,5 +1,7 @@
 //! `cargo xtask package-command`: the `hushgate` command with every cloud in it, for people who deploy functions.
 
+use std::path::Path;
+
 use anyhow::Context;
 use clap::Args;
 
@@ -7,7 +9,7 @@ use super::bill::{Bill, Facts};
 use super::elf::Program;
 use super::places::Places;
 use super::tar::{Archive, Node};
-use super::target::{Cloud, Profile, Toolchain};
+use super::target::{Arch, Cloud, Profile, Toolchain};
 use super::{Making, VERSION, build, can_start, check, checksums, compress, mib};
 use crate::chore::say;
 
@@ -19,7 +21,19 @@ pub(crate) struct Options {
 
 /// Builds and packs it, with its bill of materials and the checksums of the folder.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let making = &options.making;
+    make(&options.making)
+}
+
+/// The same for tests, into `out`.
+pub(crate) fn for_tests(out: &Path) -> anyhow::Result<()> {
+    make(&Making {
+        arch: Arch::host(),
+        profile: Profile::Dev,
+        out: out.to_path_buf(),
+    })
+}
+
+fn make(making: &Making) -> anyhow::Result<()> {
     can_start(making.profile, making.arch)?;
     let toolchain = Toolchain::find(making.arch)?;
     let built = build::command(making.profile, &toolchain)?.join("hushgate");

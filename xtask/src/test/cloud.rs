@@ -41,6 +41,7 @@ pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     test.args(["test", "--package", "hushgate-tests", "--", "packages::"]);
     test.env("HUSHGATE_PYTHON", &peers.python)
         .env("HUSHGATE_PEERS", &peers.node)
+        .env("HUSHGATE_CLOUD_PYTHON", &emulators)
         .env("HUSHGATE_PACKAGES", &built.packages)
         .env("HUSHGATE_REQUIRE_PEERS", "1")
         .env_remove("BLESS");
@@ -60,7 +61,7 @@ pub(super) fn lint() -> anyhow::Result<()> {
 }
 
 /// A debug build of one function per cloud, as `<functions>/<cloud>/<function>`: one program has the
-/// client of one cloud, so they can't lie in the same place. Each is packaged too.
+/// client of one cloud, so they can't lie in the same place. Each is packaged too, and the command.
 fn build_functions() -> anyhow::Result<Built> {
     let built = Built {
         functions: target().join("clouds"),
@@ -76,6 +77,7 @@ fn build_functions() -> anyhow::Result<Built> {
         std::fs::copy(&program, place.join(FUNCTION))
             .with_context(|| format!("copy {}", program.display()))?;
     }
+    package::command::for_tests(&built.packages)?;
     Ok(built)
 }
 
