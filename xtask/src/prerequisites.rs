@@ -96,7 +96,7 @@ pub(crate) fn install() -> anyhow::Result<Peers> {
             step("Chromium of the browser tests", &mut unpack)
         },
     )?;
-    let python = environment("python", "requirements.txt", "the test peers")?;
+    let python = environment("python", "requirements.txt", &[], "the test peers")?;
     Ok(Peers { node, python })
 }
 
@@ -105,13 +105,25 @@ pub(crate) fn install_emulators() -> anyhow::Result<PathBuf> {
     environment(
         "python-clouds",
         "requirements-cloud.txt",
+        &[],
         "the clouds' emulators",
     )
 }
 
+/// Installs the pinned cargo-lambda; gives the program.
+pub(crate) fn install_cargo_lambda() -> anyhow::Result<PathBuf> {
+    let python = environment(
+        "python-lambda",
+        "requirements-lambda.txt",
+        &["--no-deps"],
+        "cargo-lambda",
+    )?;
+    Ok(python.with_file_name("cargo-lambda"))
+}
+
 /// A virtual environment in `.tools/` with the packages that a file of `tests/peers` pins; gives its
-/// interpreter.
-fn environment(name: &str, pins: &str, of: &str) -> anyhow::Result<PathBuf> {
+/// interpreter. The options are pip's.
+fn environment(name: &str, pins: &str, options: &[&str], of: &str) -> anyhow::Result<PathBuf> {
     let venv = tools().join(name);
     let python = venv.join("bin/python");
     let source = root().join("tests/peers").join(pins);
@@ -121,6 +133,7 @@ fn environment(name: &str, pins: &str, of: &str) -> anyhow::Result<PathBuf> {
         step(&format!("Python environment of {of}"), &mut create)?;
         let mut pip = Command::new(&python);
         pip.args(["-m", "pip", "install", "--quiet"]);
+        pip.args(options);
         pip.args(["--disable-pip-version-check", "-r"]);
         step(
             &format!("Python packages of {of}"),

@@ -235,12 +235,21 @@ impl Budget {
     /// What is kept back of the time, at most: for what is not saved yet, and for the answer's way.
     const RESERVE: Duration = Duration::from_secs(1);
 
+    /// The most time that an invocation can have
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+    const LONGEST: Duration = Duration::from_mins(15);
+
     /// The budget of an invocation that Lambda ends at `deadline`. A tenth of the time is kept back, and
     /// no more than [`Self::RESERVE`].
     fn until(deadline: SystemTime, now: SystemTime, begun: Instant) -> Self {
-        let left = deadline.duration_since(now).unwrap_or_default();
-        // An invocation has 15 minutes at most; a clock that says more is wrong.
-        let left = left.min(Duration::from_hours(1));
+        let left = match deadline.duration_since(now) {
+            // A clock that says more is wrong.
+            Ok(left) => left.min(Self::LONGEST),
+            // No event is handed out so long after its end: this is no time of this clock, such as the
+            // ten minutes after 1970 that `cargo lambda watch` gives.
+            Err(over) if over.duration() > Self::LONGEST => Self::LONGEST,
+            Err(_) => Duration::ZERO,
+        };
         let reserve = (left / 10).min(Self::RESERVE);
         Self {
             begun,

@@ -24,6 +24,7 @@ const FUNCTION: &str = "zoom";
 pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     let peers = prerequisites::install()?;
     let emulators = prerequisites::install_emulators()?;
+    let cargo_lambda = prerequisites::install_cargo_lambda()?;
     let built = build_functions()?;
     let mut test = cargo();
     test.arg("test").args(CRATES);
@@ -33,6 +34,7 @@ pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     test.env("HUSHGATE_PEERS", &peers.node)
         .env("HUSHGATE_PYTHON", &peers.python)
         .env("HUSHGATE_CLOUD_PYTHON", &emulators)
+        .env("HUSHGATE_CARGO_LAMBDA", &cargo_lambda)
         .env("HUSHGATE_CLOUD_FUNCTIONS", &built.functions)
         .env("HUSHGATE_REQUIRE_PEERS", "1")
         .env_remove("BLESS");

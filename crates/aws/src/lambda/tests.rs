@@ -301,9 +301,21 @@ fn time_is_kept_back_for_what_follows_the_reply() {
     assert_eq!(budget(3000), (2700, 2850));
     assert_eq!(budget(30_000), (29_000, 29_500));
     assert_eq!(budget(900_000), (899_000, 899_500));
-    assert_eq!(budget(u64::from(u32::MAX)), (3_599_000, 3_599_500));
-    let over = Budget::until(now, now + Duration::from_secs(5), begun);
-    assert_eq!((over.reply, over.quiet), (begun, begun));
+    assert_eq!(budget(u64::from(u32::MAX)), (899_000, 899_500));
+    for late in [Duration::from_secs(5), Duration::from_mins(15)] {
+        let over = Budget::until(now, now + late, begun);
+        assert_eq!((over.reply, over.quiet), (begun, begun));
+    }
+}
+
+#[test]
+fn an_end_of_long_ago_is_no_end() {
+    let (now, begun) = (SystemTime::now(), Instant::now());
+    let start = SystemTime::UNIX_EPOCH;
+    for deadline in [start, start + Duration::from_mins(10)] {
+        let budget = Budget::until(deadline, now, begun);
+        assert_eq!(budget.reply, begun + Duration::from_secs(899));
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod moto;
 #[expect(dead_code, reason = "some mishaps concern the stores alone")]
 #[path = "../aws/proxy.rs"]
 mod proxy;
+mod real;
 mod runtime_api;
 mod stores;
 mod time;

@@ -347,7 +347,9 @@ pub(super) fn loopback(text: &str, environment: &Environment) -> Verdict {
 fn is_emulated_lambda(environment: &Environment) -> bool {
     let address = environment.get("AWS_LAMBDA_RUNTIME_API");
     let place = address.and_then(|address| {
-        let host = address.split('/').next().unwrap_or_default();
+        // Lambda gives no scheme; cargo-lambda does.
+        let bare = address.strip_prefix("http://").unwrap_or(address);
+        let host = bare.split('/').next().unwrap_or_default();
         Some((host, host.rsplit_once(':')?.1.parse::<u16>().ok()?))
     });
     let here = place.is_some_and(|(host, port)| is_this_machine(host) && port != RUNTIME_API_PORT);

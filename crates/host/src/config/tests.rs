@@ -97,7 +97,12 @@ fn allows_loopback_before_an_emulator_of_the_lambda_runtime_only() {
         let about = |problem: &&String| problem.starts_with("HUSHGATE_DEV_LOOPBACK");
         found.iter().filter(about).count()
     };
-    for emulator in ["127.0.0.1:40123", "localhost:9000/.rt", "[::1]:9002"] {
+    for emulator in [
+        "127.0.0.1:40123",
+        "localhost:9000/.rt",
+        "[::1]:9002",
+        "http://127.0.0.1:9000/.rt/zoom",
+    ] {
         assert_eq!(found(emulator, &[]), 0, "{emulator}");
         for real in [
             "AWS_LAMBDA_INITIALIZATION_TYPE",
@@ -120,6 +125,11 @@ fn allows_loopback_before_an_emulator_of_the_lambda_runtime_only() {
         "127.0.0.1:",
         "127.0.0.1.example.com:40123",
         "10.0.0.7:40123",
+        "http://127.0.0.1:9001",
+        "http://127.0.0.1:9000@example.com:9000/",
+        "http://http://127.0.0.1:9000/",
+        "http://example.com:9000/127.0.0.1:9000",
+        "https://127.0.0.1:9000/",
         "",
     ] {
         assert_eq!(found(platform, &[]), 1, "{platform}");
