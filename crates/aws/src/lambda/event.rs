@@ -67,6 +67,7 @@ struct RequestContext {
     stage: Option<String>,
     http: Option<HttpContext>,
     elb: Option<serde::de::IgnoredAny>,
+    connection_id: Option<serde::de::IgnoredAny>,
     identity: Option<Identity>,
     authorizer: Option<Authorizer>,
 }
@@ -133,7 +134,8 @@ impl Event {
     /// `event-not-http` for every other event.
     pub(super) fn way(&self) -> Result<Way, Fault> {
         let context = self.request_context.as_ref().ok_or(Fault::NotHttp)?;
-        if self.asks_an_authorizer() {
+        // A WebSocket's events have a connection, and may have all that requests have beside it.
+        if self.asks_an_authorizer() || context.connection_id.is_some() {
             return Err(Fault::NotHttp);
         }
         if context.elb.is_some() {

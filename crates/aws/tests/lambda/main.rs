@@ -22,6 +22,7 @@ mod moto;
 mod proxy;
 mod real;
 mod runtime_api;
+mod samples;
 mod stores;
 mod time;
 mod world;
