@@ -71,17 +71,20 @@ impl Verifier {
         }
     }
 
-    /// Starts to fetch the keys of every issuer that has a client, without waiting for them.
+    /// Starts to fetch the keys of every issuer with a client that may use this source now, without
+    /// waiting for them. A policy may serve many sources; the issuers of the others are left alone.
     ///
     /// Call it once at start-up, inside the async runtime: the first request then finds the keys
     /// on their way.
     pub fn prefetch(&self) {
+        let now = self.clock.unix_seconds();
         for keys in &self.issuers {
-            if self
-                .policy
-                .clients()
-                .any(|c| c.identity.issuer() == Some(keys.issuer()))
-            {
+            let mut clients = self.policy.clients();
+            let needed = clients.any(|client| {
+                client.identity.issuer() == Some(keys.issuer())
+                    && client.check_use(&self.source, now).is_ok()
+            });
+            if needed {
                 keys.prefetch();
             }
         }

@@ -397,6 +397,26 @@ async fn prefetched_keys_serve_the_first_request_without_another_fetch() {
 }
 
 #[tokio::test]
+async fn keys_are_prefetched_for_clients_of_this_source_alone() {
+    for (use_of_client, fetches) in [
+        ("sources: [zoom]", 1),
+        ("sources: [gcal, zoom]", 1),
+        ("sources: [gcal]", 0),
+        ("sources: [zoom], expires: 2020-01-01", 0),
+    ] {
+        let scene = Scene::new();
+        let text = format!(
+            "issuers: [{{issuer: {ISSUER}, jwks_uri: {KEYS_URL}, algorithms: [EdDSA]}}]\n\
+             clients: [{{id: v, identity: {{issuer: {ISSUER}, subject: \"{SUBJECT}\", audience: {AUDIENCE}}}, {use_of_client}}}]"
+        );
+        let policy = hushgate_gateway::access::policy::Policy::parse(&text, "p", false).unwrap();
+        verifier(policy, &scene.source, &scene.clock).prefetch();
+        settle().await;
+        assert_eq!(scene.source.fetches(), fetches, "{use_of_client}");
+    }
+}
+
+#[tokio::test]
 async fn keys_are_discovered_when_the_policy_gives_no_address() {
     const DISCOVERY: &str = "https://issuer.example/.well-known/openid-configuration";
     let scene = Scene::new();
