@@ -109,7 +109,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "GCE_METADATA_HOST",
-        meaning: "Where Google Cloud's metadata server is, for identity tokens, and for the proof that `HUSHGATE_PLATFORM_CALLERS=cloud-run` asks for.",
+        meaning: "Where Google Cloud's metadata server is, for identity tokens, and for the proof that `HUSHGATE_PLATFORM_CALLERS=cloud-run` asks for; not set, the proof is asked for at `169.254.169.254`, by no name.",
         allowed: "a host name or IP address, with a port if need be",
         default: Some("metadata.google.internal"),
         check: metadata_host,

@@ -23,7 +23,11 @@ const LARGEST_REGION: usize = 256;
 /// The time for one answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The pauses before it is asked again, where it gives no answer: it may start with the container.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+];
 
 /// Asks the metadata server whether this is an instance of Cloud Run.
 ///

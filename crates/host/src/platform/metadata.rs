@@ -132,7 +132,7 @@ impl MetadataServer {
         let hint = if self.named {
             "check GCE_METADATA_HOST"
         } else {
-            "it is there on Google Cloud only"
+            "it is there on Google Cloud only, see HUSHGATE_PLATFORM"
         };
         MetadataFault::NotThere(format!("{}; {hint}", self.problem(problem)))
     }
