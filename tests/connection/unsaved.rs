@@ -60,7 +60,7 @@ async fn a_command_says_what_it_waits_for_and_ends_when_the_store_is_back() {
     assert_eq!(connected.code, Some(0), "{connected:?}");
     let arguments = ["connection", "rotate", "peer", "--source", "source.yaml"];
     let mut running = desk.start(&arguments, "");
-    running.hear("not saved yet");
+    running.hear("still waiting");
     running.interrupt();
     running.hear("interrupted");
     std::fs::remove_dir(&file).expect("the folder goes");

@@ -6,8 +6,9 @@ use hushgate_gateway::connect::Connector;
 
 use crate::print;
 
-/// How long it is waited without a word; what every store needs is far less.
-const SILENT: Duration = Duration::from_secs(3);
+/// How long it is waited without a word. The lock of a shared token is kept for some seconds after each
+/// exchange, until what was written stands.
+const SILENT: Duration = Duration::from_secs(10);
 /// The time between two words.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -18,8 +19,9 @@ pub(super) async fn saved(connector: &Connector) {
     let mut patience = SILENT;
     while tokio::time::timeout(patience, &mut quiet).await.is_err() {
         print::note(
-            "what the vendor gave is not saved yet: the store can't be written, or others hold its lock; it is tried \
-             until it works. Check HUSHGATE_SECRETS, its space and permissions. Killing this command may lose the connection.",
+            "still waiting: the vendor's answer is not there, or what it gave is not saved yet, as when the store can't be \
+             written or others hold its lock. Check HUSHGATE_SECRETS, its space and permissions; it is tried until it \
+             works, and killing this command may lose the connection.",
         );
         patience = PAUSE;
     }
