@@ -33,18 +33,16 @@ async fn requests_that_waited_in_the_system_are_answered_after_the_signal() {
     let waiting: Vec<_> = (0..40).map(|_| ask(address)).collect();
     signal("TERM", pid);
     signal("CONT", pid);
-    let answered = waiting
-        .into_iter()
-        .map(|mut stream| {
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).map(|_| answer)
-        })
-        .filter(|answer| {
-            let text = answer.as_deref().unwrap_or_default();
-            text.starts_with("HTTP/1.1 200") && text.contains("connection: close\r\n")
-        })
-        .count();
-    assert_eq!(answered, 40);
+    let mut told_to_go = 0;
+    for mut stream in waiting {
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        assert!(read.is_ok(), "{read:?}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        // One that is taken up before the signal is ends without a word.
+        told_to_go += usize::from(answer.contains("connection: close\r\n"));
+    }
+    assert!(told_to_go > 0);
     assert_eq!(world.function.terminate(), Some(0));
 }
 
