@@ -1,12 +1,26 @@
 //! One call repeated.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::servers::every_second;
+use super::servers::{crowded, every_second};
 use super::{USERS, call, kept, strange, token_file};
 use crate::support::World;
 use crate::support::function::{free_port, scratch};
 use crate::support::world::{AUDIENCE, SUBJECT};
+
+#[tokio::test]
+async fn as_many_calls_run_at_once_as_was_said() {
+    for at_once in ["1", "4"] {
+        let (url, most) = crowded().await;
+        let asked = ["--anonymous", "--repeat", "12", "--concurrency", at_once];
+        let arguments = [&[url.as_str(), USERS], &asked[..]].concat();
+        let ran = call(&arguments, &[], "").await;
+        assert!(ran.out.contains("12 calls"), "{ran:?}");
+        let most = most.load(Ordering::SeqCst).to_string();
+        assert_eq!(most, at_once, "{ran:?}");
+    }
+}
 
 #[tokio::test]
 async fn repeated_calls_give_percentiles_and_errors_by_code() {

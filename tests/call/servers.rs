@@ -1,5 +1,6 @@
 //! The servers that the command is tried with: one that records, one that answers as told, raw ones, and Google's.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -135,6 +136,29 @@ pub(super) async fn every_second(answer: &'static str) -> String {
         }
     });
     url
+}
+
+/// A server that holds each answer for a while, and the most calls that it had at one time.
+pub(super) async fn crowded() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let most = Arc::new(AtomicUsize::new(0));
+    let (present, seen) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&most));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (present, seen) = (Arc::clone(&present), Arc::clone(&seen));
+            tokio::spawn(async move {
+                while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {
+                    seen.fetch_max(present.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    present.fetch_sub(1, Ordering::SeqCst);
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                    let _ = stream.write_all(answer).await;
+                }
+            });
+        }
+    });
+    (url, most)
 }
 
 /// Google's metadata server, which gives `token` for the audience of the tests.

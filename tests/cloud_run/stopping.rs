@@ -146,11 +146,21 @@ async fn it_ends_by_itself_before_it_is_killed() {
         SlowSource::start(Duration::ZERO, forever).await,
         SlowSource::start(forever, Duration::ZERO).await,
     );
+    let lists_by_http2 = SlowSource::start(Duration::ZERO, forever).await;
     let mut ends = BTreeMap::new();
     let mut waiting = Vec::new();
-    for (what, source, requests) in [("list", &lists, 2), ("token", &tokens, 1)] {
+    for (what, source, requests) in [
+        ("list", &lists, 2),
+        ("list by HTTP/2", &lists_by_http2, 2),
+        ("token", &tokens, 1),
+    ] {
         let world = source.world(&[]).await;
-        let call = world.request(Method::GET, "/v2/users");
+        let call = if what == "list by HTTP/2" {
+            let url = format!("{}/v2/users", world.function.url());
+            h2c().get(url).bearer_auth(world.token())
+        } else {
+            world.request(Method::GET, "/v2/users")
+        };
         let call = tokio::spawn(call.send());
         source.asked(requests).await;
         tell_to_stop(&world);

@@ -28,7 +28,7 @@ fn assert_at_once(begins: &[Instant]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_first_request_needs_is_fetched_at_once() {
+async fn the_keys_are_fetched_at_once_and_so_is_all_that_the_token_takes() {
     let Some(services) = Services::start("first", |_| Action::Late(EACH)).await else {
         return;
     };
@@ -42,7 +42,7 @@ async fn what_the_first_request_needs_is_fetched_at_once() {
     let keys = world.keys_asked();
     assert_eq!(keys.len(), 1);
     assert_at_once(&[keys[0], begin(&calls, "/PSEUDONYM_KEY")]);
-    // All that the token is obtained with.
+    // All that the token is obtained with, which is read for nobody but a caller who was let in.
     let fields = ["/CLIENT_ID", "/CLIENT_SECRET", "/ACCOUNT_ID"];
     assert_at_once(&fields.map(|field| begin(&calls, field)));
     for field in fields.into_iter().chain(["/PSEUDONYM_KEY"]) {

@@ -1,6 +1,7 @@
 //! Before the Runtime API of other makers, that of `cargo lambda watch`: it is invoked as Lambda is
 //! (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>), by the event itself.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -36,6 +37,17 @@ impl CargoLambda {
             );
             return None;
         };
+        // Another program may take the port first.
+        for _ in 0..3 {
+            if let Some(this) = Self::listening(&program).await {
+                return Some(this);
+            }
+        }
+        panic!("{} lambda watch never listens", program.display());
+    }
+
+    /// Nothing when it ended.
+    async fn listening(program: &OsStr) -> Option<Self> {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -54,16 +66,16 @@ impl CargoLambda {
             address: format!("127.0.0.1:{port}"),
         };
         let begun = Instant::now();
-        while TcpStream::connect(&this.address).await.is_err() {
-            let ended = this.process.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended: {ended:?}");
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "it never listens"
-            );
+        loop {
+            let listens = TcpStream::connect(&this.address).await.is_ok();
+            if this.process.try_wait().unwrap().is_some() || begun.elapsed() > LONG {
+                return None;
+            }
+            if listens {
+                return Some(this);
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Some(this)
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.

@@ -272,6 +272,89 @@ async fn rules_come_from_a_bucket_or_the_function_does_not_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rules_and_policy_come_from_the_store_or_the_function_does_not_start() {
+    for kind in ["aws-ssm:", "aws-secretsmanager:"] {
+        let Some(services) = Services::start("documents", |_| Action::Pass).await else {
+            return;
+        };
+        let prefix = services.prefix.trim_start_matches('/');
+        let place = match kind {
+            "aws-ssm:" => services.place.clone(),
+            _ => format!("{kind}{prefix}"),
+        };
+        for (name, value) in SECRETS
+            .iter()
+            .copied()
+            .chain([("RULES", RULES), ("CLOSED", "clients: []\n")])
+        {
+            services.write(&place, name, value).await;
+        }
+        let started = |name, value| {
+            let mut all = services.with_key();
+            all.extend([("HUSHGATE_SECRETS", place.as_str()), (name, value)]);
+            all
+        };
+        let Some(world) = World::start(&started("HUSHGATE_RULES", "store:RULES")).await else {
+            return;
+        };
+        for (path, status) in [("/v2/people", 200), ("/v2/users", 403)] {
+            let answer = world.invoke(&world.get(path).function_url()).await;
+            assert_eq!(answer.status(), status, "{kind} {path}: {answer:?}");
+        }
+        drop(world);
+        let closed = World::start(&started("HUSHGATE_ACCESS", "store:CLOSED"))
+            .await
+            .unwrap();
+        let answer = closed
+            .invoke(&closed.get("/v2/people").function_url())
+            .await;
+        assert_eq!(answer.status(), 401, "{kind}: {answer:?}");
+        drop(closed);
+        for variable in ["HUSHGATE_RULES", "HUSHGATE_ACCESS"] {
+            let (status, log) = World::end_of(&started(variable, "store:NOTHING"))
+                .await
+                .unwrap();
+            assert_eq!(status.code(), Some(1), "{kind}: {log}");
+            let said = format!("{variable}: there is no `");
+            assert!(
+                log.contains(&said) && log.contains("NOTHING`"),
+                "{kind}: {log}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_build_has_and_another_cloud_sets_stops_the_start() {
+    for (name, value, said) in [
+        (
+            "HUSHGATE_SECRETS",
+            "gcp-secretmanager:acme-data/zoom",
+            "built for `aws` only: deploy the package for `gcp`",
+        ),
+        (
+            "HUSHGATE_RULES",
+            "gs://bucket/rules.yaml",
+            "built for `aws` only: deploy the package for `gcp`",
+        ),
+        (
+            "HUSHGATE_ACCESS",
+            "gs://bucket/access.yaml",
+            "built for `aws` only: deploy the package for `gcp`",
+        ),
+        ("K_SERVICE", "zoom", "K_SERVICE"),
+        ("FUNCTION_TARGET", "zoom", "FUNCTION_TARGET"),
+    ] {
+        let Some((status, log)) = World::end_of(&[(name, value)]).await else {
+            return;
+        };
+        assert_eq!(status.code(), Some(1), "{name}: {log}");
+        assert!(log.contains(said), "{name}: {log}");
+        assert!(!log.contains("\"ready\""), "{name}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rules_that_can_not_be_read_are_never_replaced_by_the_built_in_ones() {
     for (action, said) in [
         (Action::Cut, "unavailable"),

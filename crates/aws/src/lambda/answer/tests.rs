@@ -161,30 +161,30 @@ fn the_limit_counts_base64_and_headers() {
 async fn a_streamed_answer_is_carried_up_to_the_limit_and_no_further() {
     const LIMIT: usize = 209_715_200;
     let body = Bytes::from(vec![b'x'; LIMIT]);
-    let stream = |length| {
-        let response = Response::new(body.slice(..length));
-        outcome(response, Way::FunctionUrl, LambdaResponse::Streamed, PLENTY)
-    };
-    let Ok(FunctionResponse::StreamingResponse(empty)) = stream(0) else {
-        panic!("not streamed");
-    };
-    let rest = serde_json::to_string(&empty.metadata_prelude)
-        .unwrap()
-        .len()
-        + 8;
-    for length in [LIMIT - rest - 1, LIMIT - rest] {
-        let Ok(FunctionResponse::StreamingResponse(answer)) = stream(length) else {
-            panic!("not streamed");
+    for way in [Way::FunctionUrl, Way::RestApi] {
+        let stream = |length| {
+            let response = Response::new(body.slice(..length));
+            outcome(response, way, LambdaResponse::Streamed, PLENTY)
         };
-        let sent = answer
-            .stream
-            .fold(0, |sum, piece| async move { sum + piece.unwrap().len() })
-            .await;
-        assert_eq!(sent, length);
-    }
-    for length in [LIMIT - rest + 1, LIMIT] {
-        let refusal = stream(length).err().unwrap();
-        assert_eq!(refusal.cause().code(), "response-too-large");
+        let Ok(FunctionResponse::StreamingResponse(empty)) = stream(0) else {
+            panic!("{way:?} is not streamed");
+        };
+        let prelude = serde_json::to_string(&empty.metadata_prelude).unwrap();
+        let rest = prelude.len() + 8;
+        for length in [LIMIT - rest - 1, LIMIT - rest] {
+            let Ok(FunctionResponse::StreamingResponse(answer)) = stream(length) else {
+                panic!("{way:?} is not streamed");
+            };
+            let sent = answer
+                .stream
+                .fold(0, |sum, piece| async move { sum + piece.unwrap().len() })
+                .await;
+            assert_eq!(sent, length, "{way:?}");
+        }
+        for length in [LIMIT - rest + 1, LIMIT] {
+            let refusal = stream(length).err().unwrap();
+            assert_eq!(refusal.cause().code(), "response-too-large", "{way:?}");
+        }
     }
 }
 
