@@ -161,12 +161,21 @@ async fn credentials_of_containers_and_instances_are_asked_for() {
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container"),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", ""),
     ] {
-        let server = Recorder::start(|sent| Some(surroundings(sent))).await;
-        let endpoint = format!("http://127.0.0.1:{}", server.port);
-        let at = format!("{endpoint}{path}");
-        let variables = [("AWS_ENDPOINT_URL", endpoint.as_str()), (name, &at)];
-        assert_eq!(found(&variables).await, "None", "{name}");
-        let sent = server.sent();
+        let mut tries = 0;
+        let sent = loop {
+            let server = Recorder::start(|sent| Some(surroundings(sent))).await;
+            let endpoint = format!("http://127.0.0.1:{}", server.port);
+            let at = format!("{endpoint}{path}");
+            let variables = [("AWS_ENDPOINT_URL", endpoint.as_str()), (name, &at)];
+            let text = found(&variables).await;
+            tries += 1;
+            // The SDK gives an instance one second, which a busy machine may not keep.
+            if tries < 3 && text.contains("no AWS credentials were found") {
+                continue;
+            }
+            assert_eq!(text, "None", "{name}");
+            break server.sent();
+        };
         let last = sent.last().unwrap();
         let signed = last.header("authorization").unwrap();
         assert!(signed.contains("Credential=AKIDOFTHEROLE/"), "{signed}");
