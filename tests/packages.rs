@@ -19,8 +19,24 @@ use std::process::Command;
 use crate::support::function::{root, scratch};
 use crate::support::skipped;
 
-/// The one package whose name ends so; nothing when no packages were made.
+/// The sources whose functions were packaged in one call for each cloud, with a call of each and a word of
+/// its answer.
+const SOURCES: [(&str, &str, &str); 2] = [
+    ("zoom", "/v2/users?status=active&page_size=30", "\"users\""),
+    (
+        "gcal",
+        "/calendar/v3/calendars/primary",
+        "\"calendar#calendar\"",
+    ),
+];
+
+/// The one package of source zoom whose name ends so; nothing when no packages were made.
 fn package(ending: &str) -> Option<PathBuf> {
+    package_of("zoom", ending)
+}
+
+/// The same for any source, or for the command, whose name is none.
+fn package_of(source: &str, ending: &str) -> Option<PathBuf> {
     let Some(folder) = packages() else {
         skipped(
             "HUSHGATE_PACKAGES is not set; `cargo xtask test --cloud` makes packages and sets it",
@@ -30,7 +46,11 @@ fn package(ending: &str) -> Option<PathBuf> {
     let files = std::fs::read_dir(&folder).expect("the folder of packages");
     let mut found = files
         .map(|file| file.expect("a file").path())
-        .filter(|path| path.to_string_lossy().ends_with(ending));
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let rest = name.strip_prefix(&format!("hushgate-{source}"));
+            rest.is_some_and(|rest| rest.ends_with(ending))
+        });
     let path = found.next();
     assert!(found.next().is_none(), "more than one package {ending}");
     Some(path.unwrap_or_else(|| panic!("no package {ending} in {}", folder.display())))

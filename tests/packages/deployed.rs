@@ -16,7 +16,7 @@ use hushgate_cli::sample::{Issuer, LoopbackServer, Response};
 use serde_json::{Value, json};
 
 use super::zip::Lambda;
-use super::{machine, package};
+use super::{machine, package, package_of};
 use crate::guides::{blocks, steps};
 use crate::support::function::{root, scratch};
 use crate::support::world::{AUDIENCE, SUBJECT, policy, served};
@@ -46,7 +46,7 @@ impl Follower {
             skipped("HUSHGATE_CLOUD_PYTHON is not set; `cargo xtask test --cloud` sets it");
             return None;
         };
-        let archive = package(&format!("-linux-{}.tar.gz", machine()))?;
+        let archive = package_of("", &format!("-linux-{}.tar.gz", machine()))?;
         let mut services = Command::new(&python)
             .arg(root().join("crates/aws/tests/aws/services.py"))
             .stdin(Stdio::piped())

@@ -58,14 +58,15 @@ impl World {
         world.expect("the function starts")
     }
 
-    /// Source zoom with further variables, whose function this command starts.
+    /// Any source with further variables, whose function this command starts.
     pub(crate) async fn launched(
+        id: &str,
         command: Command,
         address: &str,
         further: &[(&str, &str)],
     ) -> Self {
-        let start = |all: &[(&str, &str)]| Some(Function::launch(command, "zoom", all));
-        let world = Self::launch("zoom", address, further, start).await;
+        let start = |all: &[(&str, &str)]| Some(Function::launch(command, id, all));
+        let world = Self::launch(id, address, further, start).await;
         world.expect("the function starts")
     }
 

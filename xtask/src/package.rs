@@ -81,12 +81,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Packages one source's function for tests into `out`, and gives the program that is in the package.
+/// Packages these sources' functions for tests into `out`, and gives the folder of the programs that are
+/// in the packages.
 ///
-/// The next call overwrites the program.
-pub(crate) fn for_tests(source: &str, cloud: Cloud, out: &Path) -> anyhow::Result<PathBuf> {
+/// The next call overwrites the programs.
+pub(crate) fn for_tests(sources: &[&str], cloud: Cloud, out: &Path) -> anyhow::Result<PathBuf> {
     let options = Options {
-        sources: vec![source.to_owned()],
+        sources: sources.iter().map(|&source| source.to_owned()).collect(),
         all: false,
         cloud,
         making: Making {
@@ -95,7 +96,7 @@ pub(crate) fn for_tests(source: &str, cloud: Cloud, out: &Path) -> anyhow::Resul
             out: out.to_path_buf(),
         },
     };
-    Ok(make(&options.sources, &options)?.join(source))
+    make(&chosen(&options)?, &options)
 }
 
 /// Builds one source's function as it is shipped, and gives the program.
@@ -231,4 +232,42 @@ fn table(rows: &[[String; 5]]) -> String {
         text.push('\n');
     }
     text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn asked(sources: &[&str], all: bool) -> Options {
+        Options {
+            sources: sources.iter().map(|&source| source.to_owned()).collect(),
+            all,
+            cloud: Cloud::Aws,
+            making: Making {
+                arch: Arch::host(),
+                profile: Profile::Dev,
+                out: PathBuf::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn all_are_every_program_of_the_functions() {
+        let manifest = std::fs::read_to_string(root().join("functions/Cargo.toml"));
+        let manifest = manifest.expect("the functions' manifest");
+        let (_, programs) = manifest.split_once("[[bin]]").expect("a program");
+        let named = programs.lines().filter_map(|l| l.strip_prefix("name = "));
+        let named: BTreeSet<_> = named.map(|n| n.trim_matches('"').to_owned()).collect();
+        let all = chosen(&asked(&[], true)).expect("all");
+        assert!(all.len() > 5, "{all:?}");
+        assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), named);
+    }
+
+    #[test]
+    fn a_source_named_twice_is_packaged_once() {
+        let chosen = chosen(&asked(&["zoom", "gcal", "zoom"], false));
+        assert_eq!(chosen.expect("sources"), ["gcal", "zoom"]);
+    }
 }

@@ -20,6 +20,9 @@ const BUILDS: [Cloud; 3] = [Cloud::Aws, Cloud::Gcp, Cloud::None];
 /// The function that black-box tests start as a cloud does.
 const FUNCTION: &str = "zoom";
 
+/// What is packaged for each cloud, in one call of the chore.
+const PACKAGED: [&str; 2] = [FUNCTION, "gcal"];
+
 /// Installs the emulators, builds a function for each cloud, and runs the tests of both crates.
 pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     let peers = prerequisites::install()?;
@@ -63,7 +66,7 @@ pub(super) fn lint() -> anyhow::Result<()> {
 }
 
 /// A debug build of one function per cloud, as `<functions>/<cloud>/<function>`: one program has the
-/// client of one cloud, so they can't lie in the same place. Each is packaged too, and the command.
+/// client of one cloud, so they can't lie in the same place. It is packaged too, beside another; and the command.
 fn build_functions() -> anyhow::Result<Built> {
     let built = Built {
         functions: target().join("clouds"),
@@ -73,7 +76,7 @@ fn build_functions() -> anyhow::Result<Built> {
         std::fs::remove_dir_all(&built.packages)?;
     }
     for cloud in BUILDS {
-        let program = package::for_tests(FUNCTION, cloud, &built.packages)?;
+        let program = package::for_tests(&PACKAGED, cloud, &built.packages)?.join(FUNCTION);
         let place = built.functions.join(cloud.name());
         std::fs::create_dir_all(&place)?;
         std::fs::copy(&program, place.join(FUNCTION))
