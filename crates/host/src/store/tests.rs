@@ -6,6 +6,8 @@ use hushgate_gateway::ports::MemoryStore;
 
 use super::*;
 
+mod life;
+
 struct Scratch(PathBuf);
 
 impl Scratch {

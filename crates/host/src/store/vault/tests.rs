@@ -10,6 +10,7 @@ use super::*;
 
 mod damage;
 mod handing;
+mod life;
 mod locks;
 mod modes;
 mod writers;
