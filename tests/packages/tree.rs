@@ -1,4 +1,4 @@
-//! What cargo would link into a function for each cloud, before anything is built.
+//! What cargo would compile and link, before anything is built.
 
 use std::process::Command;
 
@@ -17,10 +17,15 @@ const GOOGLE: [&str; 2] = ["google-cloud-", "hushgate-gcp "];
 
 /// The crates of a function with these features, a line each.
 fn crates(features: &[&str]) -> Vec<String> {
+    let of_function = ["--package", "hushgate-functions", "--edges", "normal"];
+    tree(&[&of_function, features].concat())
+}
+
+/// The crates that cargo names for these arguments, a line each.
+fn tree(arguments: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--package", "hushgate-functions"])
-        .args(["--edges", "normal", "--prefix", "none", "--format", "{p}"])
-        .args(features)
+        .args(["tree", "--locked", "--prefix", "none", "--format", "{p}"])
+        .args(arguments)
         .current_dir(root())
         .output()
         .expect("cargo starts");
@@ -52,4 +57,20 @@ fn a_function_for_any_host_has_neither() {
     assert!(!begin(&none, &["hyper "]).is_empty(), "{none:?}");
     assert_eq!(begin(&none, &AWS), [""; 0]);
     assert_eq!(begin(&none, &GOOGLE), [""; 0]);
+}
+
+#[test]
+fn the_default_build_and_the_usual_tests_compile_no_client_of_a_cloud() {
+    let tests: &[&str] = &[
+        "--workspace",
+        "--exclude=hushgate-functions",
+        "--exclude=hushgate-aws",
+        "--exclude=hushgate-gcp",
+    ];
+    for what in [&[], tests] {
+        let all = tree(&[what, &["--edges", "all"]].concat());
+        assert!(!begin(&all, &["hushgate-cli "]).is_empty(), "{all:?}");
+        assert_eq!(begin(&all, &AWS), [""; 0], "{what:?}");
+        assert_eq!(begin(&all, &GOOGLE), [""; 0], "{what:?}");
+    }
 }
