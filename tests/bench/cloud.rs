@@ -11,12 +11,13 @@ use bytes::Bytes;
 use hushgate_cli::sample::{Issuer, LoopbackServer};
 use serde_json::json;
 
+use crate::callers;
 use crate::process::{AUDIENCE, source, status, wait};
 use crate::runtime_api::RuntimeApi;
 use crate::stores::Store;
 use crate::{markdown, quantile};
 
-const STARTS: usize = 100;
+pub(crate) const STARTS: usize = 100;
 const WARM: usize = 1000;
 const LONG: Duration = Duration::from_secs(30);
 const PATH: &str = "/v2/users";
@@ -57,6 +58,8 @@ pub(crate) fn table() -> String {
         figures.size = std::fs::metadata(&program).unwrap().len();
         page += &figures.table(name, ready, direct);
     }
+    eprintln!("cloud: callers that Cloud Run has checked");
+    page += &runtime.block_on(callers::table(&program("HUSHGATE_BENCH_GCP")));
     page
 }
 
@@ -124,7 +127,7 @@ impl Figures {
 }
 
 /// A process that is killed when dropped.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -196,7 +199,7 @@ impl World {
     }
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 

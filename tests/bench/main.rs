@@ -11,9 +11,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "a benchmark stops when something is missing"
 )]
 
+mod callers;
 mod cloud;
 mod latency;
 mod process;

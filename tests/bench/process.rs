@@ -68,7 +68,8 @@ pub(crate) fn start(issuer: &str, source: &str) -> Running {
 
 /// Waits until the function answers its liveness path.
 pub(crate) fn wait(port: u16) {
-    loop {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(30) {
         if let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
             let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
             let mut answer = [0; 12];
@@ -81,6 +82,7 @@ pub(crate) fn wait(port: u16) {
         }
         std::thread::sleep(Duration::from_micros(100));
     }
+    panic!("no function accepts a request at port {port}");
 }
 
 /// A source whose answer to every call is `body`.
