@@ -8,6 +8,8 @@
 
 #[path = "google/emulator.rs"]
 mod emulator;
+#[path = "google/first.rs"]
+mod first;
 #[path = "google/front.rs"]
 mod front;
 #[path = "google/function.rs"]
@@ -32,5 +34,7 @@ mod secrets;
 mod secrets_connections;
 #[path = "google/secrets_faults.rs"]
 mod secrets_faults;
+#[path = "../../../tests/support/together.rs"]
+mod together;
 #[path = "google/wire.rs"]
 mod wire;

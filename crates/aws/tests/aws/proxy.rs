@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// One call of a service.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub(crate) enum Action {
     Pass,
     /// Passed on after a time.
     Late(Duration),
+    /// Passed on once this is true.
+    Held(watch::Receiver<bool>),
     /// Not passed on; this status with an error of this code and message.
     Fail(u16, &'static str, &'static str),
     /// Not passed on; this as the body of a good answer.
@@ -144,6 +147,10 @@ async fn serve(
         Action::Pass => pass().await?,
         Action::Late(time) => {
             tokio::time::sleep(time).await;
+            pass().await?
+        }
+        Action::Held(mut until) => {
+            let _ = until.wait_for(|over| *over).await;
             pass().await?
         }
         Action::Fail(status, code, message) => {

@@ -25,4 +25,6 @@ mod runtime_api;
 mod samples;
 mod stores;
 mod time;
+#[path = "../../../../tests/support/together.rs"]
+mod together;
 mod world;

@@ -31,7 +31,17 @@ pub(crate) struct Services {
 }
 
 impl Services {
+    /// The secrets are in Parameter Store.
     pub(crate) async fn start(
+        name: &str,
+        script: impl Fn(&Call) -> Action + Send + Sync + 'static,
+    ) -> Option<Self> {
+        Self::of("aws-ssm", name, script).await
+    }
+
+    /// The secrets are in a store of this kind.
+    pub(crate) async fn of(
+        kind: &str,
         name: &str,
         script: impl Fn(&Call) -> Action + Send + Sync + 'static,
     ) -> Option<Self> {
@@ -40,7 +50,7 @@ impl Services {
         let proxy = Proxy::start(port, script).await;
         let services = Self {
             endpoint: format!("http://127.0.0.1:{}", proxy.port),
-            place: format!("aws-ssm:{prefix}"),
+            place: format!("{kind}:{prefix}"),
             prefix,
             proxy,
         };
@@ -91,7 +101,7 @@ impl Services {
     }
 
     /// An object in a bucket of its own.
-    pub(crate) async fn put(&self, bucket: &str, key: &str, content: &str) {
+    pub(crate) async fn put(&self, bucket: &str, key: &str, content: &(impl AsRef<[u8]> + ?Sized)) {
         use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -103,7 +113,7 @@ impl Services {
         let client = aws_sdk_s3::Client::from_conf(config.build());
         client.create_bucket().bucket(bucket).send().await.unwrap();
         let put = client.put_object().bucket(bucket).key(key);
-        let put = put.body(content.as_bytes().to_vec().into());
+        let put = put.body(content.as_ref().to_vec().into());
         put.send().await.unwrap();
     }
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::events::{Call, get};
 use crate::runtime_api::{Answer, RuntimeApi};
+use crate::together::{self, Together};
 
 /// What must not be in any log: people, secrets, and the content of events.
 const HIDDEN: &[&str] = &[
@@ -62,19 +63,20 @@ endpoints:
 /// What the source was asked: method, target, body.
 pub(crate) type Seen = Arc<Mutex<Vec<(String, String, Bytes)>>>;
 
-/// How long the source takes for a token and for `/v2/slow`, and whoever has the issuer's keys for them.
-#[derive(Debug, Clone, Copy, Default)]
+/// How long the source takes for a token and for `/v2/slow`, and what the issuer's keys wait for, which
+/// are then at another place.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Delays {
     pub(crate) token: Duration,
     pub(crate) slow: Duration,
-    pub(crate) keys: Duration,
+    pub(crate) keys: Option<Together>,
 }
 
-/// The issuer's keys at another place, and when they were asked for.
+/// The issuer's keys at another place, and how often they were asked for.
 #[derive(Default)]
 struct Keys {
     text: String,
-    asked: Mutex<Vec<Instant>>,
+    asked: AtomicUsize,
 }
 
 /// A function in Lambda. Dropping it searches its log for what must not be there.
@@ -139,11 +141,12 @@ impl World {
             text: fetch(&issuer.url(), "/jwks.json").await,
             ..Keys::default()
         });
+        let moved = delays.keys.is_some();
         let source = start_source(delays, seen.clone(), tokens.clone(), keys.clone()).await;
-        let elsewhere = if delays.keys.is_zero() {
-            String::new()
-        } else {
+        let elsewhere = if moved {
             format!("    jwks_uri: {}/keys\n", source.url())
+        } else {
+            String::new()
         };
         let api = RuntimeApi::start().await;
         let folder = scratch();
@@ -272,9 +275,9 @@ impl World {
         self.tokens.load(Ordering::SeqCst)
     }
 
-    /// When the issuer's keys were asked for, where they have a delay.
-    pub(crate) fn keys_asked(&self) -> Vec<Instant> {
-        self.keys.asked.lock().unwrap().clone()
+    /// How often the issuer's keys were asked for, where they wait for something.
+    pub(crate) fn keys_asked(&self) -> usize {
+        self.keys.asked.load(Ordering::SeqCst)
     }
 
     /// All it wrote so far.
@@ -331,8 +334,12 @@ async fn start_source(
     LoopbackServer::start(move |request: Request| {
         let path = request.uri().path();
         if path == "/keys" {
-            keys.asked.lock().unwrap().push(Instant::now());
-            wait(delays.keys);
+            keys.asked.fetch_add(1, Ordering::SeqCst);
+            if let Some(together) = &delays.keys {
+                let all = together.come("the issuer's keys");
+                let runtime = tokio::runtime::Handle::current();
+                tokio::task::block_in_place(|| runtime.block_on(together::wait(all)));
+            }
             return json(&keys.text);
         }
         if path == "/oauth/token" {

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::mishap::{Mishap, Mishaps};
+use crate::together::Together;
 
 /// One project behind the server.
 #[derive(Debug, Clone)]
@@ -87,6 +88,11 @@ impl Front {
     /// The next `times` calls whose method and path hold `part` meet this.
     pub(crate) fn mishap(&self, part: &str, times: usize, mishap: Mishap) {
         self.state.mishaps.add(part, times, mishap);
+    }
+
+    /// Calls whose method and path hold `part` wait until all of these have come.
+    pub(crate) fn meet(&self, part: &str, all: &Together) {
+        self.state.mishaps.meet(part, all);
     }
 
     /// All is well from now on.
@@ -167,7 +173,10 @@ impl State {
         let body = body.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
         let cut = || std::io::Error::other("cut");
         let mut lost = false;
-        match self.mishaps.next(format!("{method} {path}")) {
+        let line = format!("{method} {path}");
+        let mishap = self.mishaps.next(line.clone());
+        self.mishaps.wait(&line).await;
+        match mishap {
             None => {}
             Some(Mishap::Cut) => return Err(cut()),
             Some(Mishap::Lost | Mishap::Broken(_)) => lost = true,

@@ -27,7 +27,8 @@ const SECRETS: &[(&str, &str)] = &[
     ("CLIENT_SECRET", "secret-of-the-tests"),
     ("ACCOUNT_ID", "account"),
 ];
-const RULES: &str = "\
+/// What the function admits.
+pub(crate) const RULES: &str = "\
 endpoints:
   - pathTemplate: /v2/people
     allowedMethods: [GET]
@@ -50,18 +51,18 @@ const HIDDEN: &[&str] = &[
 ];
 
 /// Everything around one function.
-struct World {
-    project: Project,
-    place: Place,
-    metadata: Metadata,
-    issuer: Issuer,
+pub(crate) struct World {
+    pub(crate) project: Project,
+    pub(crate) place: Place,
+    pub(crate) metadata: Metadata,
+    pub(crate) issuer: Issuer,
     source: LoopbackServer,
 }
 
 /// A running function. Dropping it searches its log.
-struct Function {
+pub(crate) struct Function {
     process: Child,
-    url: String,
+    pub(crate) url: String,
     log: PathBuf,
 }
 
@@ -92,7 +93,7 @@ fn source(request: Request) -> Response {
 }
 
 impl World {
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         program()?;
         let world = Self {
             project: Project::new().await?,
@@ -105,13 +106,8 @@ impl World {
         for (name, value) in SECRETS {
             store.write(name, Secret::new(*value)).await.unwrap();
         }
-        let policy = format!(
-            "issuers:\n  - issuer: {url}\n    algorithms: [ES256]\nclients:\n  - id: vendor\n    \
-             identity: {{issuer: \"{url}\", subject: \"{SUBJECT}\", audience: \"{AUDIENCE}\"}}\n    \
-             sources: [zoom]\n",
-            url = world.issuer.url()
-        );
-        store.write("ACCESS", Secret::new(policy)).await.unwrap();
+        let policy = Secret::new(world.policy(""));
+        store.write("ACCESS", policy).await.unwrap();
         world.put("rules.yaml", RULES.as_bytes()).await;
         // What was needed to set it up.
         world.project.front.bearers();
@@ -119,7 +115,17 @@ impl World {
         Some(world)
     }
 
-    async fn put(&self, key: &str, content: &'static [u8]) {
+    /// A policy with these lines about its issuer.
+    pub(crate) fn policy(&self, more: &str) -> String {
+        format!(
+            "issuers:\n  - issuer: {url}\n    algorithms: [ES256]\n{more}clients:\n  - id: vendor\n    \
+             identity: {{issuer: \"{url}\", subject: \"{SUBJECT}\", audience: \"{AUDIENCE}\"}}\n    \
+             sources: [zoom]\n",
+            url = self.issuer.url()
+        )
+    }
+
+    pub(crate) async fn put(&self, key: &str, content: &'static [u8]) {
         let body = whole_body(content);
         let (objects, head) = (self.place.objects(), Head::default());
         let written = objects.write(key, &head, Put::Replace, body).await;
@@ -155,7 +161,7 @@ impl World {
     }
 
     /// A function that answers.
-    async fn function(&self, more: &[(&str, &str)]) -> Function {
+    pub(crate) async fn function(&self, more: &[(&str, &str)]) -> Function {
         let port = free_port();
         let (mut command, log) = self.command(port, more);
         let process = command.spawn().unwrap();
@@ -172,7 +178,7 @@ impl World {
     }
 
     /// How a function ends that does not start, and what it says.
-    async fn end(&self, more: &[(&str, &str)]) -> (ExitStatus, String) {
+    pub(crate) async fn end(&self, more: &[(&str, &str)]) -> (ExitStatus, String) {
         let (mut command, log) = self.command(free_port(), more);
         let mut process = command.spawn().unwrap();
         let start = Instant::now();
@@ -190,13 +196,13 @@ impl World {
         (status, log)
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let lifetime = Duration::from_mins(10);
         self.issuer.token(SUBJECT, AUDIENCE, lifetime).unwrap()
     }
 
     /// Status and body of a call with the token in this header.
-    async fn call(&self, function: &Function, header: &str) -> (u16, String) {
+    pub(crate) async fn call(&self, function: &Function, header: &str) -> (u16, String) {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let call = client.get(format!("{}/v2/people", function.url));
         let call = call.header(header, format!("Bearer {}", self.token()));
@@ -210,7 +216,7 @@ impl World {
 }
 
 impl Function {
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
@@ -241,6 +247,7 @@ macro_rules! world {
         }
     };
 }
+pub(crate) use world;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policy_rules_and_secrets_come_from_google() {

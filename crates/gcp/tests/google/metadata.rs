@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::together::{self, Together};
+
 const TOKEN: &str = "GET /computeMetadata/v1/instance/service-accounts/default/token";
 
 /// How it answers.
@@ -36,6 +38,8 @@ struct State {
     /// The mood of the first so many requests.
     first: Vec<Mood>,
     asked: usize,
+    /// What each answer waits for.
+    together: Option<Together>,
 }
 
 impl Metadata {
@@ -46,6 +50,7 @@ impl Metadata {
             mood,
             first: Vec::new(),
             asked: 0,
+            together: None,
         }));
         let serving = Arc::clone(&state);
         tokio::spawn(async move {
@@ -69,6 +74,11 @@ impl Metadata {
         self.state.lock().unwrap().first = moods.iter().rev().copied().collect();
     }
 
+    /// Answers wait until all of these have come.
+    pub(crate) fn meet(&self, all: &Together) {
+        self.state.lock().unwrap().together = Some(all.clone());
+    }
+
     /// How many tokens were asked for.
     pub(crate) fn asked(&self) -> usize {
         self.state.lock().unwrap().asked
@@ -88,11 +98,15 @@ async fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<
     let flavored = text
         .to_ascii_lowercase()
         .contains("metadata-flavor: google");
-    let (mood, number) = {
+    let (mood, number, all) = {
         let mut state = state.lock().unwrap();
         state.asked += 1;
-        (state.first.pop().unwrap_or(state.mood), state.asked)
+        let mood = state.first.pop().unwrap_or(state.mood);
+        (mood, state.asked, state.together.clone())
     };
+    if let Some(all) = all {
+        together::wait(all.come("the metadata server")).await;
+    }
     let (status, body) = match mood {
         _ if !flavored || !text.starts_with(TOKEN) => (403, "a message of the server".to_owned()),
         Mood::Gives(seconds) => (

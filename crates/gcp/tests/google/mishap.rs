@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::together::{self, Together};
+
 /// What happens to a call in place of, or beside, its answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mishap {
@@ -30,6 +32,8 @@ pub(crate) struct Mishaps {
     bearers: Mutex<Vec<String>>,
     /// What each call meets by its number, and the number of the next.
     pattern: Mutex<Option<(usize, Pattern)>>,
+    /// What calls wait for whose method and path hold the text.
+    together: Mutex<Vec<(String, Together)>>,
 }
 
 type Pattern = fn(usize) -> Option<Mishap>;
@@ -59,6 +63,24 @@ impl Mishaps {
     /// All is well from now on.
     pub(crate) fn calm(&self) {
         self.rules.lock().unwrap().clear();
+    }
+
+    /// Calls whose method and path hold `part` wait until all of these have come.
+    pub(crate) fn meet(&self, part: &str, all: &Together) {
+        let meeting = (part.to_owned(), all.clone());
+        self.together.lock().unwrap().push(meeting);
+    }
+
+    /// Waits for what a call has to wait for.
+    pub(crate) async fn wait(&self, line: &str) {
+        let met: Vec<_> = {
+            let together = self.together.lock().unwrap();
+            let mine = together.iter().filter(|(part, _)| line.contains(part));
+            mine.map(|(part, all)| all.come(part)).collect()
+        };
+        for all in met {
+            together::wait(all).await;
+        }
     }
 
     /// Notes a call; gives what it meets.

@@ -88,7 +88,9 @@ impl State {
             .collect()
             .await
             .map_or_else(|_| Bytes::new(), Collected::to_bytes);
-        let mishap = self.mishaps.next(format!("{} {path}", head.method));
+        let line = format!("{} {path}", head.method);
+        let mishap = self.mishaps.next(line.clone());
+        self.mishaps.wait(&line).await;
         let cut = || std::io::Error::other("cut");
         match mishap {
             Some(Mishap::Cut) => return Err(cut()),
