@@ -87,6 +87,11 @@ impl Stamp {
         let metadata = std::fs::metadata(path).map_err(|e| DiskError::reading(&e))?;
         Ok(Self::from(&metadata))
     }
+
+    /// Whether the file had no byte.
+    pub(super) fn is_of_nothing(&self) -> bool {
+        self.size == 0
+    }
 }
 
 impl From<&Metadata> for Stamp {
@@ -151,9 +156,12 @@ impl Guard {
         loop {
             let file = File::open(path).map_err(|e| DiskError::reading(&e))?;
             match file.try_lock() {
-                // Whoever waited for a file that was replaced meanwhile holds the lock of nothing.
-                Ok(()) if still_there(&file, path) => return Ok(Self(file)),
-                Ok(()) => {}
+                Ok(()) => {
+                    let guard = Self(file);
+                    if guard.stands(path) {
+                        return Ok(guard);
+                    }
+                }
                 Err(TryLockError::WouldBlock) if start.elapsed() > PATIENCE => {
                     return Err(DiskError::Busy);
                 }
@@ -162,6 +170,15 @@ impl Guard {
             }
         }
     }
+
+    /// Whether it is of the file that stands at `path` now: the lock of one that was replaced keeps nobody
+    /// away. To be asked once more after reading what is to be changed.
+    pub(super) fn stands(&self, path: &Path) -> bool {
+        let (Ok(held), Ok(there)) = (self.0.metadata(), std::fs::metadata(path)) else {
+            return false;
+        };
+        (held.dev(), held.ino()) == (there.dev(), there.ino())
+    }
 }
 
 impl Drop for Guard {
@@ -169,13 +186,6 @@ impl Drop for Guard {
         // Closing the file unlocks it too.
         let _ = self.0.unlock();
     }
-}
-
-fn still_there(file: &File, path: &Path) -> bool {
-    let (Ok(held), Ok(there)) = (file.metadata(), std::fs::metadata(path)) else {
-        return false;
-    };
-    (held.dev(), held.ino()) == (there.dev(), there.ino())
 }
 
 /// Writes a new file beside the old one, flushes it, puts it in place, and flushes the directory: a

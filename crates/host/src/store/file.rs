@@ -99,23 +99,32 @@ impl Inner {
     fn read(&self, name: &str) -> Result<Option<Secret>, FileError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if Stamp::of(&self.path)? != held.stamp {
-            *held = load(&self.path)?;
+            *held = load_again(&self.path, &held)?;
         }
         Ok(held.entries.get(name).cloned())
     }
 
     fn read_newest(&self, name: &str) -> Result<Option<Secret>, FileError> {
-        let newest = load(&self.path)?;
-        let value = newest.entries.get(name).cloned();
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = newest;
-        Ok(value)
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = load_again(&self.path, &held)?;
+        Ok(held.entries.get(name).cloned())
+    }
+
+    fn newest(&self) -> Result<Held, FileError> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        load_again(&self.path, &held)
     }
 
     /// Changes the entries while no other process writes; `change` says whether it did.
     fn change<T>(&self, change: impl FnOnce(&mut Entries) -> (T, bool)) -> Result<T, FileError> {
-        let guard = Guard::wait(&self.path)?;
-        // Others may have written since, such as an operator who stored a new secret.
-        let mut newest = load(&self.path)?;
+        let (guard, mut newest) = loop {
+            let guard = Guard::wait(&self.path)?;
+            // Others may have written since, such as an operator who stored a new secret.
+            let newest = self.newest()?;
+            if guard.stands(&self.path) {
+                break (guard, newest);
+            }
+        };
         let (result, changed) = change(&mut newest.entries);
         if changed {
             disk::replace(&self.path, render(&newest.entries, newest.json)?.as_bytes())?;
@@ -201,7 +210,7 @@ impl SecretStore for FileStore {
 impl AdminStore for FileStore {
     fn connections(&self) -> PortFuture<'_, Result<Vec<String>, StoreError>> {
         self.run(|inner| {
-            let newest = load(&inner.path)?;
+            let newest = inner.newest()?;
             let mut ids: Vec<String> = newest
                 .entries
                 .keys()
@@ -264,6 +273,17 @@ impl AdminStore for FileStore {
 fn has_entries(entries: &Entries, id: &str) -> bool {
     let prefix = entry(id, "");
     entries.keys().any(|name| name.starts_with(&prefix))
+}
+
+/// Reads a file that was read before. One that has lost every byte was cut: whoever takes all secrets away
+/// leaves `{}` or an empty line, and a copy under way or a full disk leaves nothing at first.
+fn load_again(path: &Path, before: &Held) -> Result<Held, FileError> {
+    let newest = load(path)?;
+    if newest.stamp.is_of_nothing() && !before.stamp.is_of_nothing() {
+        let cut = " (it is empty now, and was not before)";
+        return Err(FileError::Malformed(cut.to_owned()));
+    }
+    Ok(newest)
 }
 
 fn load(path: &Path) -> Result<Held, FileError> {
@@ -357,6 +377,9 @@ fn render(entries: &Entries, json: bool) -> Result<Zeroizing<String>, FileError>
         return Ok(Zeroizing::new(text));
     }
     let mut text = Zeroizing::new(String::new());
+    if entries.is_empty() {
+        text.push('\n');
+    }
     for (name, value) in entries {
         // What can't be read again must not be written.
         if !is_line_name(name) {

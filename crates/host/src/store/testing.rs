@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hushgate_gateway::ports::{Locked, Secret, SecretStore};
 
+pub mod faults;
 pub mod life;
 
 use super::admin::{AdminStore, SaveError, entry};

@@ -6,6 +6,8 @@ use hushgate_gateway::ports::MemoryStore;
 
 use super::*;
 
+pub(super) mod disk_faults;
+mod faults;
 mod life;
 
 struct Scratch(PathBuf);

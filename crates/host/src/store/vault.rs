@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -249,7 +250,7 @@ impl Inner {
         let path = self.path(compartment);
         let (file, stamp) = match disk::read(&path, compartment::LARGEST) {
             Ok(read) => read,
-            Err(e) if e.is_missing() => return Ok(None),
+            Err(e) if e.is_missing() => return self.lacks(&path).map(|()| None),
             Err(e) => return Err(VaultError::file(&path, e)),
         };
         let entries = self
@@ -272,15 +273,39 @@ impl Inner {
                     is_new: false,
                 })
             }
-            Err(e) if e.is_missing() => match &self.access {
-                Access::Whole(vault) => Ok(Opened {
-                    data: DataKey::new(compartment, vault)?,
-                    entries: Entries::new(),
-                    is_new: true,
-                }),
-                Access::Handed(_) => Err(VaultError::Gone(compartment.to_owned())),
-            },
+            Err(e) if e.is_missing() => {
+                self.lacks(&path)?;
+                match &self.access {
+                    Access::Whole(vault) => Ok(Opened {
+                        data: DataKey::new(compartment, vault)?,
+                        entries: Entries::new(),
+                        is_new: true,
+                    }),
+                    Access::Handed(_) => Err(VaultError::Gone(compartment.to_owned())),
+                }
+            }
             Err(e) => Err(VaultError::file(&path, e)),
+        }
+    }
+
+    /// Checks that a file that was not found is none of the vault's: a link that leads nowhere stands for one
+    /// that is elsewhere, and a folder without a header is where a vault should be, such as on a volume that
+    /// is not there.
+    fn lacks(&self, path: &Path) -> Result<(), VaultError> {
+        if path.symlink_metadata().is_ok() {
+            let nowhere = DiskError::Io("read", ErrorKind::NotFound);
+            return Err(VaultError::file(path, nowhere));
+        }
+        self.is_here()
+    }
+
+    /// Checks that there is a vault at all.
+    fn is_here(&self) -> Result<(), VaultError> {
+        let header = self.folder.join(HEADER);
+        match Stamp::of(&header) {
+            Ok(_) => Ok(()),
+            Err(e) if e.is_missing() => Err(VaultError::NoVault),
+            Err(e) => Err(VaultError::file(&header, e)),
         }
     }
 
@@ -312,8 +337,19 @@ impl Inner {
     ) -> Result<T, VaultError> {
         disk::closed_folder(&self.folder).map_err(VaultError::folder)?;
         let header = self.folder.join(HEADER);
-        let guard = Guard::wait(&header).map_err(|e| VaultError::file(&header, e))?;
-        let mut opened = self.opened(compartment)?;
+        let (guard, mut opened) = loop {
+            let guard = Guard::wait(&header).map_err(|e| {
+                if e.is_missing() {
+                    VaultError::NoVault
+                } else {
+                    VaultError::file(&header, e)
+                }
+            })?;
+            let opened = self.opened(compartment)?;
+            if guard.stands(&header) {
+                break (guard, opened);
+            }
+        };
         let result = match change(&mut opened.entries, opened.is_new)? {
             Change::Leave(result) => return Ok(result),
             Change::Save(result) => result,
@@ -344,6 +380,9 @@ impl Inner {
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             ids.extend(name.to_str().and_then(connection_of).map(str::to_owned));
+        }
+        if ids.is_empty() {
+            self.is_here()?;
         }
         ids.sort();
         Ok(ids)

@@ -6,6 +6,7 @@ use super::super::testing;
 use super::*;
 
 mod crossing;
+mod faults;
 mod listing;
 mod outage;
 mod reading;

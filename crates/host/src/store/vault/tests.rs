@@ -9,6 +9,7 @@ use super::super::testing;
 use super::*;
 
 mod damage;
+mod faults;
 mod handing;
 mod life;
 mod locks;

@@ -10,6 +10,7 @@ use super::*;
 pub(super) struct Service(Arc<Mutex<State>>);
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(super) struct State {
     pub(super) entries: BTreeMap<String, (String, i64)>,
     pub(super) locks: BTreeMap<String, (String, tokio::time::Instant)>,
@@ -17,6 +18,12 @@ pub(super) struct State {
     /// Names whose writes fail, and whether all calls do.
     pub(super) failing: Vec<String>,
     pub(super) out: bool,
+    /// Whether all calls are refused.
+    pub(super) denied: bool,
+    /// Whether changes are made without an answer.
+    pub(super) losing: bool,
+    /// What reads show in place of the present state, if they are late.
+    pub(super) shown: Option<BTreeMap<String, (String, i64)>>,
     /// Names that are deleted without an answer.
     pub(super) lost: Vec<String>,
     /// Names that are told to be deleted, and stay.
@@ -47,10 +54,27 @@ impl Service {
     }
 
     fn call<T>(&self, name: &str, work: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+        if self.state().failing.iter().any(|n| n == name) {
+            return Err(StoreError::Unavailable("out".to_owned()));
+        }
+        let done = self.ask(name, work)?;
+        if self.state().losing {
+            return Err(StoreError::Unavailable(format!("`{name}`: lost")));
+        }
+        Ok(done)
+    }
+
+    fn ask<T>(&self, name: &str, work: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         let mut state = self.state();
         state.calls += 1;
-        if state.out || state.failing.iter().any(|n| n == name) {
-            return Err(StoreError::Unavailable("out".to_owned()));
+        if state.denied {
+            return Err(StoreError::Denied {
+                name: name.to_owned(),
+                hint: "the role needs more".to_owned(),
+            });
+        }
+        if state.out {
+            return Err(StoreError::Unavailable(format!("`{name}`: out")));
         }
         Ok(work(&mut state))
     }
@@ -71,9 +95,10 @@ impl Backend for Service {
 
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
-            let (slow, found) = self.call("", |state| {
+            let (slow, found) = self.ask(name, |state| {
                 state.reads += 1;
-                let present = state.entries.get(name).cloned();
+                let present = state.shown.as_ref().unwrap_or(&state.entries);
+                let present = present.get(name).cloned();
                 let found = state.old.get(name).cloned().unwrap_or(present);
                 let found = found.map(|(value, version)| Entry {
                     value: Secret::new(value),
@@ -151,7 +176,7 @@ impl Backend for Service {
 
     fn list<'a>(&'a self, prefix: &'a str) -> PortFuture<'a, Result<Vec<String>, StoreError>> {
         Box::pin(async move {
-            self.call("", |state| {
+            self.ask(prefix, |state| {
                 let names = state.entries.keys().chain(state.locks.keys());
                 let names = names.filter(|n| !state.unlisted.contains(n));
                 let names = names.chain(&state.listed);
