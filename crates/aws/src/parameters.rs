@@ -26,6 +26,8 @@ mod lock;
 const DELETION: Duration = Duration::from_secs(30);
 /// The pause before it is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The permission that reading takes.
+const READ: &str = "ssm:GetParameter";
 /// Most bytes of an advanced parameter.
 const LARGEST: usize = 8 << 10;
 
@@ -180,7 +182,7 @@ impl Parameters {
                 return Ok(made);
             }
             let read = self.read(&place.name).await;
-            let read = read.map_err(|f| f.store(place.target("ssm:GetParameter")))?;
+            let read = read.map_err(|f| f.store(place.target(READ)))?;
             if read.is_some() {
                 return Ok(None);
             }
@@ -215,11 +217,15 @@ impl Backend for Parameters {
         format!("`{}` in Parameter Store", self.place(name).name)
     }
 
+    fn permission(&self, name: &str) -> String {
+        format!("`{READ}` on `{}`", self.place(name).resource)
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             let place = self.place(name);
             let read = self.read(&place.name).await;
-            let read = read.map_err(|f| f.store(place.target("ssm:GetParameter")))?;
+            let read = read.map_err(|f| f.store(place.target(READ)))?;
             Ok(read.map(|read| Entry {
                 value: Secret::new(read.text),
                 version: Version::Number(read.version),

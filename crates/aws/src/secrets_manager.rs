@@ -20,6 +20,8 @@ use crate::failure::{Failure, Kind, Target};
 
 mod lock;
 
+/// The permission that reading takes.
+const READ: &str = "secretsmanager:GetSecretValue";
 /// Most bytes of a secret's value.
 const LARGEST: usize = 64 << 10;
 /// The label of the version that counts.
@@ -297,11 +299,15 @@ impl Backend for SecretsManager {
         format!("`{}` in Secrets Manager", self.place(name).name)
     }
 
+    fn permission(&self, name: &str) -> String {
+        format!("`{READ}` on `{}`", self.place(name).resource)
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             let place = self.place(name);
             let read = self.read(&place.name).await;
-            let read = read.map_err(|f| f.store(place.target("secretsmanager:GetSecretValue")))?;
+            let read = read.map_err(|f| f.store(place.target(READ)))?;
             match read {
                 None => Ok(None),
                 Some((Found::Text(value), id)) => Ok(Some(Entry {

@@ -200,15 +200,18 @@ impl Keys {
     /// A key that is missing or malformed, with its whole name: a slip in a prefix looks like a missing key,
     /// and a new one in its place would change every pseudonym.
     fn unusable(&self, error: &KeyError) -> Lacking {
-        let whole = self.store.whole_name(error.secret());
         let (why, detail) = match error {
             KeyError::Missing { hint, .. } => (
                 Lack::Missing,
                 format!(
-                    "secret {whole} is missing: check first that HUSHGATE_SECRETS names the right place; {hint}"
+                    "secret {} is missing: check first that HUSHGATE_SECRETS names the right place; {hint}",
+                    self.store.absent_name(error.secret())
                 ),
             ),
-            error => (Lack::Invalid, format!("secret {whole}: {error}")),
+            error => {
+                let whole = self.store.whole_name(error.secret());
+                (Lack::Invalid, format!("secret {whole}: {error}"))
+            }
         };
         Lacking {
             name: error.secret().to_owned(),

@@ -59,6 +59,23 @@ pub trait SecretStore: Send + Sync {
         format!("`{name}` in the secret store")
     }
 
+    /// What reading an entry takes where the store knows permissions: the permission and what it is on, both in
+    /// back quotes, such as "`ssm:GetParameter` on `parameter/hushgate/zoom/CLIENT_ID`". For the log too.
+    fn permission(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    /// How a message names an entry that is not there: its [whole name](Self::whole_name), and the
+    /// [permission](Self::permission) that reading it takes, which its place has to give as well once it is
+    /// stored under the right name.
+    fn absent_name(&self, name: &str) -> String {
+        let whole = self.whole_name(name);
+        match self.permission(name) {
+            Some(permission) => format!("{whole} (reading it takes {permission})"),
+            None => whole,
+        }
+    }
+
     /// Reads one secret past every cache. What is returned was current at most two seconds ago.
     fn read_newest<'a>(
         &'a self,

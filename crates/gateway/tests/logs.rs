@@ -229,9 +229,9 @@ async fn what_a_function_lacks_is_told_apart_by_name_and_in_full_by_the_log() {
             json!({}),
             "configuration-invalid",
             &[
-                "secret `/acme/zom/PSEUDONYM_KEY` in a service is missing",
+                "secret `/acme/zom/PSEUDONYM_KEY` in a service (reading it takes `service:Read` on `/acme/zom/PSEUDONYM_KEY`) is missing",
                 check_first,
-                "connect-secret-missing: secret `/acme/zom/CLIENT_ID` in a service is missing or blank; check that HUSHGATE_SECRETS and HUSHGATE_CONNECTION name the right place",
+                "connect-secret-missing: secret `/acme/zom/CLIENT_ID` in a service (reading it takes `service:Read` on `/acme/zom/CLIENT_ID`) is missing or blank; check that HUSHGATE_SECRETS and HUSHGATE_CONNECTION name the right place",
                 "`/acme/zom/CLIENT_SECRET`",
             ],
         ),
@@ -241,7 +241,9 @@ async fn what_a_function_lacks_is_told_apart_by_name_and_in_full_by_the_log() {
             json!(["CLIENT_SECRET"]),
             json!({}),
             "credential-missing",
-            &["secret `/acme/zom/CLIENT_SECRET` in a service is missing or blank"],
+            &[
+                "secret `/acme/zom/CLIENT_SECRET` in a service (reading it takes `service:Read` on `/acme/zom/CLIENT_SECRET`) is missing or blank",
+            ],
         ),
         (
             &[KEY, ID, SECRET],

@@ -134,6 +134,10 @@ impl Backend for SecretManager {
         format!("`{}` in Secret Manager", self.calls.full(&id))
     }
 
+    fn permission(&self, _name: &str) -> String {
+        fault::ACCESS.text()
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             let found = self.look(name, None, Care::Exact).await?;

@@ -41,7 +41,7 @@ impl Reader<'_> {
                     .ok_or_else(|| {
                         format!(
                             "there is no {}; check this name, and the place that HUSHGATE_SECRETS names",
-                            self.store.whole_name(name)
+                            self.store.absent_name(name)
                         )
                     })?;
                 text(unpack(secret.reveal().as_bytes()), &format!("store:{name}"))

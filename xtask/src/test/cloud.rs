@@ -39,6 +39,7 @@ pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
         .env("HUSHGATE_CLOUD_PYTHON", &emulators)
         .env("HUSHGATE_CARGO_LAMBDA", &cargo_lambda)
         .env("HUSHGATE_CLOUD_FUNCTIONS", &built.functions)
+        .env("HUSHGATE_PACKAGES", &built.packages)
         .env("HUSHGATE_REQUIRE_PEERS", "1")
         .env_remove("BLESS");
     step("tests of the clouds", &mut test)?;

@@ -31,7 +31,7 @@ use hushgate_gateway::ports::{Locked, Secret, StoreError};
 use hushgate_host::store::lock_entry;
 use hushgate_host::store::remote::Write;
 
-use super::{Parameters, Place};
+use super::{Parameters, Place, READ};
 
 /// How often the lock is looked at anew when it was created or deleted in between.
 const LOOKS: u32 = 3;
@@ -238,7 +238,7 @@ async fn newest(
     place: &Place,
 ) -> Result<Option<(Written, Option<SystemTime>)>, StoreError> {
     let read = store.read(&place.name).await;
-    let read = read.map_err(|f| f.store(place.target("ssm:GetParameter")))?;
+    let read = read.map_err(|f| f.store(place.target(READ)))?;
     Ok(read.map(|read| (Written::parse(&read.text, read.version), read.since)))
 }
 
@@ -248,7 +248,7 @@ async fn at(store: &Parameters, place: &Place, version: i64) -> Result<Written, 
     let mut pauses = PAUSES.iter();
     loop {
         let read = store.read(&name).await;
-        let read = read.map_err(|f| f.store(place.target("ssm:GetParameter")))?;
+        let read = read.map_err(|f| f.store(place.target(READ)))?;
         if let Some(read) = read {
             return Ok(Written::parse(&read.text, version));
         }

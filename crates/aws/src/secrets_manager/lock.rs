@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 use hushgate_gateway::ports::{Locked, Secret, StoreError};
 use hushgate_host::store::lock_entry;
 
-use super::{CURRENT, Found, Place, SecretsManager};
+use super::{CURRENT, Found, Place, READ, SecretsManager};
 use crate::failure::{Failure, Kind};
 
 /// How often the lock is looked at anew when it was made or deleted in between.
@@ -130,7 +130,7 @@ fn text(base: &str, entry: &str) -> String {
 
 async fn in_force(store: &SecretsManager, place: &Place) -> Result<Option<InForce>, StoreError> {
     let read = store.read(&place.name).await;
-    let read = read.map_err(|f| f.store(place.target("secretsmanager:GetSecretValue")))?;
+    let read = read.map_err(|f| f.store(place.target(READ)))?;
     Ok(read.map(|(found, id)| InForce::parse(found, id)))
 }
 

@@ -19,6 +19,8 @@ mod messages;
 mod moto;
 mod object_faults;
 mod objects;
+mod permissions;
+mod policy;
 #[expect(dead_code, reason = "times and access keys concern functions alone")]
 mod proxy;
 mod reach;

@@ -15,7 +15,7 @@ use crate::support::{MARK, environment, logs, services, unique};
 const HOLD: Duration = Duration::from_mins(1);
 
 /// A new queue's address.
-async fn address(port: u16) -> String {
+pub(crate) async fn address(port: u16) -> String {
     use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
     logs();
     let config = Config::builder()
@@ -29,7 +29,7 @@ async fn address(port: u16) -> String {
     made.await.unwrap().queue_url.unwrap()
 }
 
-fn open(port: u16, url: &str) -> Sqs {
+pub(crate) fn open(port: u16, url: &str) -> Sqs {
     Sqs::open(url, &environment(port)).unwrap()
 }
 

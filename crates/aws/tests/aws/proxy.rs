@@ -11,6 +11,8 @@ use tokio::sync::watch;
 /// One call of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
+    /// The service as the SDK writes it, such as `AmazonSSM`; nothing for S3.
+    pub(crate) service: String,
     /// The operation, such as `GetParameter`.
     pub(crate) operation: String,
     pub(crate) body: Value,
@@ -123,9 +125,10 @@ async fn serve(
         return Ok(());
     };
     let target = header(&head, "x-amz-target");
-    let of_target = target.as_deref().and_then(|t| t.rsplit('.').next());
-    let operation = of_target.unwrap_or_else(|| operation_of_objects(&head));
+    let of_target = target.as_deref().and_then(|t| t.split_once('.'));
+    let (service, operation) = of_target.unwrap_or_else(|| ("", operation_of_objects(&head)));
     let mut call = Call {
+        service: service.to_owned(),
         operation: operation.to_owned(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
         target: head.split(' ').nth(1).unwrap_or_default().to_owned(),

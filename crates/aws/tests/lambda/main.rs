@@ -17,6 +17,10 @@ mod life;
 mod limits;
 #[path = "../aws/moto.rs"]
 mod moto;
+mod permissions;
+#[expect(dead_code, reason = "tables of permissions concern other services")]
+#[path = "../aws/policy.rs"]
+mod policy;
 #[expect(dead_code, reason = "some mishaps concern the stores alone")]
 #[path = "../aws/proxy.rs"]
 mod proxy;

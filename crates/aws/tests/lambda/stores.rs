@@ -1,6 +1,5 @@
 //! Functions whose secrets and rules are in AWS, by the credentials that AWS gives them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hushgate_cli::sample::{LoopbackServer, Request};
@@ -12,7 +11,7 @@ use crate::moto::services;
 use crate::proxy::{Action, Call, Proxy};
 use crate::world::{Delays, RULES, World};
 
-const SECRETS: &[(&str, &str)] = &[
+pub(crate) const SECRETS: &[(&str, &str)] = &[
     (
         "PSEUDONYM_KEY",
         "1:aHVzaGdhdGUtbGFtYmRhLXRlc3Qta2V5LTMyLWJ5dGVz",
@@ -26,7 +25,7 @@ const SECRETS: &[(&str, &str)] = &[
 pub(crate) struct Services {
     pub(crate) proxy: Proxy,
     endpoint: String,
-    prefix: String,
+    pub(crate) prefix: String,
     pub(crate) place: String,
 }
 
@@ -45,23 +44,32 @@ impl Services {
         name: &str,
         script: impl Fn(&Call) -> Action + Send + Sync + 'static,
     ) -> Option<Self> {
-        let port = services()?;
-        let prefix = format!("/{name}-{}", std::process::id());
-        let proxy = Proxy::start(port, script).await;
-        let services = Self {
-            endpoint: format!("http://127.0.0.1:{}", proxy.port),
-            place: format!("{kind}:{prefix}"),
-            prefix,
-            proxy,
-        };
+        let services = Self::bare(kind, name, script).await?;
         for (name, value) in SECRETS {
             services.write(&services.place, name, value).await;
         }
         Some(services)
     }
 
+    /// Without secrets.
+    pub(crate) async fn bare(
+        kind: &str,
+        name: &str,
+        script: impl Fn(&Call) -> Action + Send + Sync + 'static,
+    ) -> Option<Self> {
+        let port = services()?;
+        let prefix = format!("/{name}-{}", std::process::id());
+        let proxy = Proxy::start(port, script).await;
+        Some(Self {
+            endpoint: format!("http://127.0.0.1:{}", proxy.port),
+            place: format!("{kind}:{prefix}"),
+            prefix,
+            proxy,
+        })
+    }
+
     /// Writes an entry, past the proxy.
-    async fn write(&self, place: &str, name: &str, value: &str) {
+    pub(crate) async fn write(&self, place: &str, name: &str, value: &str) {
         let endpoint = format!("http://127.0.0.1:{}", services().unwrap());
         let environment = [
             ("AWS_REGION", "eu-central-1"),
@@ -134,60 +142,6 @@ async fn without_credentials_it_is_told_what_is_missing() {
     // The caller learns nothing of it.
     assert!(!String::from_utf8_lossy(&answer.body()).contains("AWS"));
     assert!(services.proxy.calls().is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slip_in_the_prefix_is_told_with_the_name_that_was_looked_for() {
-    let Some(services) = Services::start("slip", |_| Action::Pass).await else {
-        return;
-    };
-    let place = format!("{}x", services.place);
-    let mut variables = services.with_key();
-    variables.push(("HUSHGATE_SECRETS", &place));
-    let Some(world) = World::start(&variables).await else {
-        return;
-    };
-    let answer = world.invoke(&world.get("/v2/people").function_url()).await;
-    assert_eq!(answer.code(), "configuration-invalid");
-    let whole = format!(
-        "secret `{}x/PSEUDONYM_KEY` in Parameter Store is missing: check first that HUSHGATE_SECRETS names the right place",
-        services.prefix
-    );
-    assert!(world.log().contains(&whole), "{}", world.log());
-    // The caller learns no name.
-    assert!(!String::from_utf8_lossy(&answer.body()).contains(&services.prefix));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_the_role_may_not_read_is_no_outage() {
-    let denied = |call: &Call| {
-        if call.body["Name"]
-            .as_str()
-            .is_some_and(|name| name.ends_with("/CLIENT_SECRET"))
-            && call.operation == "GetParameter"
-        {
-            Action::Fail(400, "AccessDeniedException", "is not authorized")
-        } else {
-            Action::Pass
-        }
-    };
-    let Some(services) = Services::start("field", denied).await else {
-        return;
-    };
-    let Some(world) = World::start(&services.with_key()).await else {
-        return;
-    };
-    let answer = world.invoke(&world.get("/v2/people").function_url()).await;
-    assert_eq!(
-        (answer.status(), answer.code().as_str()),
-        (500, "configuration-invalid")
-    );
-    let told = format!(
-        "connect-store-refused: the secret store denied access to `{0}/CLIENT_SECRET`: the role needs \
-         `ssm:GetParameter` on `parameter{0}/CLIENT_SECRET`",
-        services.prefix
-    );
-    assert!(world.log().contains(&told), "{}", world.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -387,83 +341,6 @@ async fn rules_that_can_not_be_read_are_never_replaced_by_the_built_in_ones() {
         };
         assert_eq!(status.code(), Some(1));
         assert!(log.contains(said), "{log}");
-    }
-}
-
-/// The permissions of a policy in the documentation, as operations with entries.
-fn permitted(number: usize) -> BTreeSet<(String, String)> {
-    let page = include_str!("../../../../docs/cloud-stores.md");
-    let block = page.split("```json\n").nth(number).unwrap();
-    let policy: serde_json::Value =
-        serde_json::from_str(block.split("```").next().unwrap()).unwrap();
-    let all = |value: &serde_json::Value| match value {
-        serde_json::Value::Array(all) => all.clone(),
-        one => vec![one.clone()],
-    };
-    let mut permitted = BTreeSet::new();
-    for statement in policy["Statement"].as_array().unwrap() {
-        assert_eq!(statement["Effect"], "Allow");
-        for resource in all(&statement["Resource"]) {
-            let (_, name) = resource
-                .as_str()
-                .unwrap()
-                .split_once("hushgate/zoom/")
-                .unwrap();
-            let name = name.trim_end_matches("-??????");
-            assert!(!name.contains(['*', '?']), "{name}");
-            for action in all(&statement["Action"]) {
-                let (_, operation) = action.as_str().unwrap().split_once(':').unwrap();
-                permitted.insert((operation.to_owned(), name.to_owned()));
-            }
-        }
-    }
-    permitted
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_function_asks_for_what_its_documented_policy_permits_and_no_more() {
-    for (number, kind) in [(1, "aws-ssm"), (2, "aws-secretsmanager")] {
-        let Some(services) = Services::start("policy", |_| Action::Pass).await else {
-            return;
-        };
-        let prefix = services.prefix.trim_start_matches('/').to_owned();
-        let place = format!("{kind}:{prefix}");
-        for (name, value) in SECRETS {
-            let name = match *name {
-                "PSEUDONYM_KEY" => name.to_string(),
-                field => format!("connections/work/{field}"),
-            };
-            services.write(&place, &name, value).await;
-        }
-        let mut all = services.with_key();
-        all.extend([
-            ("HUSHGATE_SECRETS", place.as_str()),
-            ("HUSHGATE_CONNECTION", "work"),
-        ]);
-        let Some(world) = World::start(&all).await else {
-            return;
-        };
-        let answer = world.invoke(&world.get("/v2/people").function_url()).await;
-        assert_eq!(answer.status(), 200, "{answer:?}");
-        drop(world);
-        let permitted = permitted(number);
-        let asked: BTreeSet<_> = services
-            .proxy
-            .calls()
-            .iter()
-            .map(|call| {
-                let (_, name) = call.name().split_once(&format!("{prefix}/")).unwrap();
-                // Of a lock, single writes are read too.
-                let name = name.split(':').next().unwrap();
-                (call.operation.clone(), name.to_owned())
-            })
-            .collect();
-        let beyond: Vec<_> = asked.difference(&permitted).collect();
-        assert!(beyond.is_empty(), "{kind}: {beyond:?}");
-        let names = |of: &BTreeSet<(String, String)>| -> BTreeSet<String> {
-            of.iter().map(|(_, name)| name.clone()).collect()
-        };
-        assert_eq!(names(&asked), names(&permitted), "{kind}");
     }
 }
 

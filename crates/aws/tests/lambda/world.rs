@@ -108,7 +108,7 @@ fn program() -> Option<PathBuf> {
     Some(Path::new(&folder).join("aws/zoom"))
 }
 
-fn scratch() -> PathBuf {
+pub(crate) fn scratch() -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))

@@ -8,6 +8,7 @@ use hushgate_host::store::entry;
 use super::code::Code;
 use super::failure::Failure;
 use super::place::Place;
+use crate::print;
 
 /// The lock's name among a connection's entries.
 const NAME: &str = "OAUTH_REFRESH_TOKEN";
@@ -64,7 +65,12 @@ impl<'p> RenewalLock<'p> {
     /// gets the lock next is to read it, and not what was before.
     pub(super) async fn give_back(self) {
         tokio::time::sleep(self.place.store.settle()).await;
-        let _ = self.place.store.unlock(&self.name, &self.owner).await;
+        if let Err(error) = self.place.store.unlock(&self.name, &self.owner).await {
+            let end = HELD.as_secs();
+            print::note(&format!(
+                "warning: the lock of renewals can't be given back and ends by itself in {end} seconds: {error}"
+            ));
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::time;
 #[non_exhaustive]
 pub enum ConnectFault {
     /// A secret that the source needs is not in the store, or is blank; with its
-    /// [whole name](crate::ports::SecretStore::whole_name).
+    /// [name](crate::ports::SecretStore::absent_name).
     #[error(
         "secret {0} is missing or blank; check that HUSHGATE_SECRETS and HUSHGATE_CONNECTION name the right place, then store it under that name"
     )]

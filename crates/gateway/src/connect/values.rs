@@ -70,7 +70,7 @@ impl Values {
                 return Err(missing(field, store.as_ref()));
             }
             if value.is_none() && field.kept == Kept::Store {
-                let name = store.whole_name(&field.name);
+                let name = store.absent_name(&field.name);
                 values.absent.insert(field.name.clone(), name);
             }
             let value = value.unwrap_or_else(|| Secret::new(""));
@@ -106,7 +106,7 @@ pub(super) fn usable(value: &str) -> Option<Secret> {
 
 pub(super) fn missing(field: &Field, store: &dyn SecretStore) -> ConnectFault {
     match field.kept {
-        Kept::Store => ConnectFault::SecretMissing(store.whole_name(&field.name)),
+        Kept::Store => ConnectFault::SecretMissing(store.absent_name(&field.name)),
         Kept::Settings => ConnectFault::SettingMissing(field.name.clone()),
     }
 }

@@ -134,13 +134,13 @@ async fn a_secret_that_is_missing_or_wrong_is_told_by_its_whole_name() {
         (
             "zoom",
             &client,
-            "secret `/acme/zom/ACCOUNT_ID` in a service is missing",
+            "secret `/acme/zom/ACCOUNT_ID` in a service (reading it takes `service:Read` on `/acme/zom/ACCOUNT_ID`) is missing",
         ),
         // The life cycle finds this one missing, not the exchange.
         (
             "jira-cloud",
             &client,
-            "secret `/acme/zom/REFRESH_TOKEN` in a service is missing",
+            "secret `/acme/zom/REFRESH_TOKEN` in a service (reading it takes `service:Read` on `/acme/zom/REFRESH_TOKEN`) is missing",
         ),
         (
             "github",

@@ -30,6 +30,10 @@ impl SecretStore for Ward {
         format!("`/acme/zom/{name}` in a service")
     }
 
+    fn permission(&self, name: &str) -> Option<String> {
+        Some(format!("`service:Read` on `/acme/zom/{name}`"))
+    }
+
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         let failing = self.failing.iter().find(|(entry, _)| *entry == name);
         let Some((_, fails)) = failing else {

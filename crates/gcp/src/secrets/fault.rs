@@ -15,6 +15,13 @@ pub(super) struct Need {
     given: &'static str,
 }
 
+impl Need {
+    /// It in words, such as "`secretmanager.versions.access` on this secret, as with the role …".
+    pub(super) fn text(self) -> String {
+        format!("`{}` {}", self.permission, self.given)
+    }
+}
+
 pub(super) const ACCESS: Need = Need {
     permission: "secretmanager.versions.access",
     given: "on this secret, as with the role Secret Manager Secret Accessor",
@@ -122,9 +129,9 @@ fn why_denied(error: &Error, need: Need) -> String {
         return "the Secret Manager API is not enabled in this project; run `gcloud services enable secretmanager.googleapis.com`"
             .to_owned();
     }
-    let Need { permission, given } = need;
     format!(
-        "grant `{permission}` {given}; a secret that does not exist is denied in the same way, so check HUSHGATE_SECRETS and HUSHGATE_CONNECTION too"
+        "grant {}; a secret that does not exist is denied in the same way, so check HUSHGATE_SECRETS and HUSHGATE_CONNECTION too",
+        need.text()
     )
 }
 

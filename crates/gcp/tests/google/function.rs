@@ -397,7 +397,10 @@ async fn a_slip_in_the_prefix_is_told_with_the_name_that_was_looked_for() {
         format!("`projects/{id}/secrets/acmex--{entry}` in Secret Manager")
     };
     assert!(
-        log.contains(&format!("there is no {}", whole("ACCESS"))),
+        log.contains(&format!(
+            "there is no {} (reading it takes `secretmanager.versions.access`",
+            whole("ACCESS")
+        )),
         "{log}"
     );
     let policy = world.project.store().read("ACCESS").await.unwrap().unwrap();
@@ -406,7 +409,11 @@ async fn a_slip_in_the_prefix_is_told_with_the_name_that_was_looked_for() {
     let (status, answer) = world.call(&function, "authorization").await;
     assert_eq!(status, 500, "{answer}");
     let log = function.log();
-    let told = format!("secret {} is missing: check first", whole("PSEUDONYM_KEY"));
+    let permission = "reading it takes `secretmanager.versions.access` on this secret";
+    let told = format!(
+        "secret {} ({permission}, as with the role Secret Manager Secret Accessor) is missing: check first",
+        whole("PSEUDONYM_KEY")
+    );
     assert!(log.contains(&told), "{log}");
     assert!(!answer.contains("acmex"), "told in the log only");
 }

@@ -249,6 +249,10 @@ impl SecretStore for RemoteStore {
         self.0.backend.whole_name(name)
     }
 
+    fn permission(&self, name: &str) -> Option<String> {
+        Some(self.0.backend.permission(name))
+    }
+
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         Box::pin(self.0.read(name))
     }

@@ -36,6 +36,10 @@ impl SecretStore for ConnectionView {
         self.store.whole_name(&self.name(name))
     }
 
+    fn permission(&self, name: &str) -> Option<String> {
+        self.store.permission(&self.name(name))
+    }
+
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         Box::pin(async move { self.store.read(&self.name(name)).await })
     }

@@ -193,8 +193,12 @@ impl<X: Exchange> Inner<X> {
     }
 
     async fn give_back(&self, owner: &str) {
-        // If this fails, the lock ends by itself.
-        let _ = self.call(self.parts.store.unlock(LOCK_ENTRY, owner)).await;
+        // If this fails, the lock ends by itself; where a permission is missing it always will.
+        let given = self.call(self.parts.store.unlock(LOCK_ENTRY, owner)).await;
+        if let Err(error @ (StoreError::Denied { .. } | StoreError::Unfit { .. })) = given {
+            let source = self.plan.source.as_str();
+            tracing::warn!(source, %error, "the lock of renewals can't be given back: others wait until it ends by itself");
+        }
     }
 
     /// Sits down at the desk within this time.

@@ -106,7 +106,7 @@ impl<X: Exchange> Inner<X> {
     /// The fault where there is no refresh token.
     pub(super) fn refresh_token_missing(&self) -> ConnectFault {
         let entry = &self.plan.refresh_entry;
-        ConnectFault::SecretMissing(self.parts.store.whole_name(entry))
+        ConnectFault::SecretMissing(self.parts.store.absent_name(entry))
     }
 
     /// The print of the stored refresh token.

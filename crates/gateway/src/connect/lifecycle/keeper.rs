@@ -15,6 +15,7 @@ use super::save::Unsaved;
 use super::still::Standing;
 use super::witness::Witness;
 use super::{Exchange, KeeperParts, Lease, Plan, Timing};
+use crate::ports::StoreError;
 
 /// How often a refused credential is asked for anew before the refusal is believed.
 const MOST_ROUNDS: u32 = 3;
@@ -46,6 +47,8 @@ pub(super) struct State<C> {
     pub(super) witness: Witness,
     pub(super) flight: Option<Flight<C>>,
     pub(super) unsaved: Option<Unsaved>,
+    /// Why the last attempt to save it failed, if the store did.
+    pub(super) save_error: Option<StoreError>,
     /// When saving was tried again last.
     pub(super) tried: Option<Duration>,
     /// Whether a task saves in the background.
@@ -69,6 +72,7 @@ impl<X: Exchange> Keeper<X> {
             witness: Witness::default(),
             flight: None,
             unsaved: None,
+            save_error: None,
             tried: None,
             saving: false,
             watching: false,

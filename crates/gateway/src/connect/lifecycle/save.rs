@@ -71,20 +71,50 @@ impl<X: Exchange> Inner<X> {
             self.state().unsaved = None;
             return;
         }
-        let unsaved = self.state().unsaved.clone();
-        if unsaved.is_some_and(|u| u.refresh.is_some() && !u.stored) {
+        let (source, error) = (self.plan.source.as_str(), self.why());
+        if self.holds_refresh_token() {
             tracing::error!(
-                source = self.plan.source,
+                source,
                 secret = self.plan.refresh_entry,
+                error,
                 "a new refresh token could not be saved; it is kept in memory and lost when this process ends: repair the store's write permission at once"
             );
         } else {
             tracing::warn!(
-                source = self.plan.source,
+                source,
+                error,
                 "a new access token could not be shared; other instances may have to obtain their own"
             );
         }
         self.keep_saving();
+    }
+
+    /// Whether a new refresh token is in memory only.
+    fn holds_refresh_token(&self) -> bool {
+        let state = self.state();
+        let unsaved = state.unsaved.as_ref();
+        unsaved.is_some_and(|u| u.refresh.is_some() && !u.stored)
+    }
+
+    /// Why the last attempt to save came to nothing, for the log.
+    fn why(&self) -> String {
+        let state = self.state();
+        let told = state.save_error.as_ref().map(ToString::to_string);
+        told.unwrap_or_else(|| "there was no time left under the lock".to_owned())
+    }
+
+    /// How an attempt ended; why it failed is remembered for the log.
+    fn graded(&self, result: Result<(), StoreError>) -> Saved {
+        let error = match result {
+            Ok(()) => return Saved::Done,
+            Err(error) => error,
+        };
+        let saved = match error {
+            StoreError::Unavailable(_) => Saved::Failed,
+            _ => Saved::Denied,
+        };
+        self.state().save_error = Some(error);
+        saved
     }
 
     /// One attempt in the turn that exchanged: nobody else can have written meanwhile, except an
@@ -93,6 +123,7 @@ impl<X: Exchange> Inner<X> {
         let Some(unsaved) = self.state().unsaved.clone() else {
             return Saved::Done;
         };
+        self.state().save_error = None;
         if unsaved.owner.is_some() && self.time_left(desk) < self.timing.call {
             return Saved::Failed;
         }
@@ -112,12 +143,8 @@ impl<X: Exchange> Inner<X> {
         if let Some(tenure) = &mut desk.tenure {
             tenure.dirty = true;
         }
-        graded(
-            self.put_journal(&recorded(base, &unsaved))
-                .await
-                .as_ref()
-                .map(drop),
-        )
+        let put = self.put_journal(&recorded(base, &unsaved)).await;
+        self.graded(put)
     }
 
     /// Writes a refresh token, unless the store holds one that came from elsewhere.
@@ -150,7 +177,7 @@ impl<X: Exchange> Inner<X> {
             .parts
             .store
             .write(&self.plan.refresh_entry, refresh.clone());
-        let saved = graded(self.call(write).await.as_ref().map(drop));
+        let saved = self.graded(self.call(write).await);
         if saved == Saved::Done {
             self.stored_now();
         }
@@ -176,6 +203,7 @@ impl<X: Exchange> Inner<X> {
         let Some(unsaved) = self.state().unsaved.clone() else {
             return Saved::Done;
         };
+        self.state().save_error = None;
         let saved = match &unsaved.owner {
             None => match (&unsaved.refresh, unsaved.stored) {
                 (Some(refresh), false) => {
@@ -201,11 +229,11 @@ impl<X: Exchange> Inner<X> {
         match self.stay(desk, self.timing.call * 3).await {
             Ok(true) => {}
             Ok(false) => return Saved::Failed,
-            Err(error) => return graded(Err(&error)),
+            Err(error) => return self.graded(Err(error)),
         }
         let journal = match self.journal().await {
             Ok(journal) => journal,
-            Err(error) => return graded(Err(&error)),
+            Err(error) => return self.graded(Err(error)),
         };
         let new = unsaved.refresh.as_ref().map(|r| Print::of(r.reveal()));
         let current = new.or(unsaved.used);
@@ -244,12 +272,8 @@ impl<X: Exchange> Inner<X> {
                 return saved;
             }
         }
-        graded(
-            self.put_journal(&recorded(&journal, unsaved))
-                .await
-                .as_ref()
-                .map(drop),
-        )
+        let put = self.put_journal(&recorded(&journal, unsaved)).await;
+        self.graded(put)
     }
 
     /// Goes on saving in the background until it is done.
@@ -299,8 +323,13 @@ impl<X: Exchange> Inner<X> {
                     return Saved::Failed;
                 }
                 Err(error) => {
-                    tracing::error!(source = self.plan.source, lock = LOCK_ENTRY, %error, "a new refresh token still can't be saved");
-                    let saved = graded(Err(&error));
+                    let source = self.plan.source.as_str();
+                    if self.holds_refresh_token() {
+                        tracing::error!(source, lock = LOCK_ENTRY, %error, "a new refresh token still can't be saved");
+                    } else {
+                        tracing::warn!(source, lock = LOCK_ENTRY, %error, "a new access token still can't be shared");
+                    }
+                    let saved = self.graded(Err(error));
                     self.note_attempt(saved, false);
                     return saved;
                 }
@@ -311,11 +340,17 @@ impl<X: Exchange> Inner<X> {
         if saved == Saved::Done {
             self.state().saving = false;
         } else {
-            tracing::error!(
-                source = self.plan.source,
-                secret = self.plan.refresh_entry,
-                "a new refresh token still can't be saved"
-            );
+            let (source, error) = (self.plan.source.as_str(), self.why());
+            if self.holds_refresh_token() {
+                tracing::error!(
+                    source,
+                    secret = self.plan.refresh_entry,
+                    error,
+                    "a new refresh token still can't be saved"
+                );
+            } else {
+                tracing::warn!(source, error, "a new access token still can't be shared");
+            }
         }
         self.leave().await;
         saved
@@ -390,12 +425,4 @@ fn recorded(base: &Journal, unsaved: &Unsaved) -> Journal {
     next.refused = None;
     next.wait = None;
     next
-}
-
-fn graded(result: Result<(), &StoreError>) -> Saved {
-    match result {
-        Ok(()) => Saved::Done,
-        Err(StoreError::Unavailable(_)) => Saved::Failed,
-        Err(_) => Saved::Denied,
-    }
 }

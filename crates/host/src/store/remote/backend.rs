@@ -15,6 +15,9 @@ pub trait Backend: Send + Sync + 'static {
     /// As [`SecretStore::whole_name`](hushgate_gateway::ports::SecretStore::whole_name).
     fn whole_name(&self, name: &str) -> String;
 
+    /// As [`SecretStore::permission`](hushgate_gateway::ports::SecretStore::permission).
+    fn permission(&self, name: &str) -> String;
+
     /// Reads one entry.
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>>;
 

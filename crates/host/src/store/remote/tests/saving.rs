@@ -62,6 +62,10 @@ impl Backend for Race {
         self.0.whole_name(name)
     }
 
+    fn permission(&self, name: &str) -> String {
+        self.0.permission(name)
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         self.0.get(name)
     }

@@ -93,6 +93,10 @@ impl Backend for Service {
         format!("`acme/{name}` in a service")
     }
 
+    fn permission(&self, name: &str) -> String {
+        format!("`service:Read` on `acme/{name}`")
+    }
+
     fn get<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Entry>, StoreError>> {
         Box::pin(async move {
             let (slow, found) = self.ask(name, |state| {
