@@ -135,7 +135,8 @@ impl Failure {
                 name: target.name.to_owned(),
                 reason: self.reason(target),
             },
-            _ => StoreError::Unavailable(self.reason(target)),
+            Kind::Versions => StoreError::Unavailable(self.reason(target)),
+            _ => StoreError::Unavailable(format!("`{}`: {}", target.name, self.reason(target))),
         }
     }
 

@@ -34,6 +34,8 @@ mod secrets;
 mod secrets_connections;
 #[path = "google/secrets_faults.rs"]
 mod secrets_faults;
+#[path = "google/secrets_world.rs"]
+mod secrets_world;
 #[path = "../../../tests/support/together.rs"]
 mod together;
 #[path = "google/wire.rs"]

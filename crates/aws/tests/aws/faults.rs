@@ -1,57 +1,17 @@
-//! Services that do not answer, answer late, refuse, or answer with something old.
+//! What is told of services that do not answer, answer late or refuse; what every store does then is in `world`.
 
 use std::time::{Duration, Instant};
 
 use hushgate_gateway::ports::{Secret, SecretStore as _, StoreError};
 use hushgate_host::store::AdminStore as _;
-use hushgate_host::store::remote::Ages;
 
 use crate::proxy::{Action, Proxy};
-use crate::support::{KINDS, Kind, MARK, logs, newest, read, services, unique};
-
-/// Asks the service each time, and goes on without it for a second.
-const SHORT: Ages = Ages {
-    fresh: Duration::ZERO,
-    stale: Duration::from_secs(1),
-    settle: Duration::from_secs(2),
-};
-
-fn reads(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Parameters => "GetParameter",
-        Kind::Secrets => "GetSecretValue",
-    }
-}
+use crate::support::{KINDS, Kind, MARK, logs, newest, services, unique};
 
 fn writes(kind: Kind) -> &'static str {
     match kind {
         Kind::Parameters => "PutParameter",
         Kind::Secrets => "PutSecretValue",
-    }
-}
-
-#[tokio::test]
-async fn an_outage_is_bridged_for_a_bounded_time_and_told_then() {
-    let Some(port) = services() else { return };
-    for kind in KINDS {
-        let proxy = Proxy::start(port, |_| Action::Pass).await;
-        let store = kind.store_with(proxy.port, &unique("outage"), SHORT);
-        store.write("A", Secret::new("x")).await.unwrap();
-        let stopped = proxy.port;
-        proxy.stop().await;
-        let begun = Instant::now();
-        assert_eq!(read(&store, "A").await.unwrap().as_deref(), Some("x"));
-        for name in ["A", "B"] {
-            let error = newest(&store, name).await.unwrap_err();
-            assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-            let text = error.to_string();
-            assert!(text.contains("got no connection"), "{text}");
-            assert!(!text.contains(&stopped.to_string()), "{text}");
-        }
-        assert!(begun.elapsed() < Duration::from_secs(4));
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let error = read(&store, "A").await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     }
 }
 
@@ -264,29 +224,6 @@ async fn credentials_that_ended_are_told_as_that() {
         assert!(matches!(error, StoreError::Denied { .. }), "{error}");
         let text = "AWS does not accept the credentials (ExpiredTokenException)";
         assert!(error.to_string().contains(text), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn an_answer_from_before_a_write_does_not_hide_it() {
-    let Some(port) = services() else { return };
-    for kind in KINDS {
-        // The first read shows the old value, the second is answered with that again.
-        let operation = reads(kind);
-        let proxy = Proxy::start(port, move |call| {
-            if call.operation == operation && call.before == 1 {
-                Action::Replay(0)
-            } else {
-                Action::Pass
-            }
-        })
-        .await;
-        let store = kind.store(proxy.port, &unique("behind"));
-        store.write("A", Secret::new("old")).await.unwrap();
-        assert_eq!(newest(&store, "A").await.unwrap().as_deref(), Some("old"));
-        store.write("A", Secret::new("new")).await.unwrap();
-        assert_eq!(newest(&store, "A").await.unwrap().as_deref(), Some("new"));
-        assert_eq!(proxy.count(operation), 2);
     }
 }
 

@@ -29,3 +29,4 @@ mod suite;
 mod support;
 mod surroundings;
 mod wire;
+mod world;

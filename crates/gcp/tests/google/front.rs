@@ -116,6 +116,11 @@ impl Front {
         }
     }
 
+    /// From now on, everything shows the newest state.
+    pub(crate) fn be_prompt(&self) {
+        *self.state.late.lock().unwrap() = None;
+    }
+
     /// From now on, `latest` and lists of versions show the present state for ever.
     pub(crate) async fn be_late_about_versions(&self, project: &str) {
         let mut latest = BTreeMap::new();
@@ -184,7 +189,11 @@ impl State {
             Some(Mishap::Status(status, word)) => {
                 return Ok(answer(failed(status, word)));
             }
-            Some(Mishap::Done(_) | Mishap::Answer(..)) => unreachable!("for other services"),
+            Some(Mishap::Answer(status, text)) => {
+                let answer = Response::builder().status(status);
+                return Ok(answer.body(Full::new(Bytes::from(text))).unwrap());
+            }
+            Some(Mishap::Done(_)) => unreachable!("for other services"),
         }
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let done = match self.refused(&method, &path) {

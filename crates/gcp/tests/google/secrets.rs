@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hushgate_gateway::ports::{Locked, Secret, SecretStore as _, StoreError};
-use hushgate_gcp::secrets::{SecretManager, secrets};
+use hushgate_gcp::secrets::secrets;
 use hushgate_host::config::Environment;
-use hushgate_host::store::remote::{Ages, RemoteStore};
+use hushgate_host::store::remote::RemoteStore;
 use hushgate_host::store::{AdminStore as _, entry, testing};
 
 use crate::emulator::{self, drongo, unique};
@@ -35,12 +35,6 @@ impl Project {
     /// One more instance, which knows nothing yet.
     pub(crate) fn store(&self) -> RemoteStore {
         secrets(&self.id, "acme", &self.environment()).unwrap()
-    }
-
-    /// The same with other times.
-    pub(crate) fn store_with(&self, ages: Ages) -> RemoteStore {
-        let manager = SecretManager::of(&self.id, "acme", &self.environment());
-        RemoteStore::with_ages(manager.unwrap(), ages)
     }
 
     pub(crate) async fn states(&self, id: &str) -> Vec<(u64, String)> {

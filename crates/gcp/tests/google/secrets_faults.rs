@@ -1,66 +1,13 @@
-//! Secret Manager: outages, throttling, and rights that are not given.
+//! What Secret Manager's client makes of outages, throttling, and rights that are not given; what every store
+//! does then is in `secrets_world`.
 
 use std::time::{Duration, Instant};
 
 use hushgate_gateway::ports::{Secret, SecretStore as _, StoreError};
 use hushgate_host::store::AdminStore as _;
-use hushgate_host::store::remote::Ages;
 
 use crate::mishap::Mishap;
-use crate::secrets::{Project, newest, project, put, text};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_read_is_used_through_an_outage_for_a_bounded_time() {
-    let project = project!();
-    let store = project.store_with(Ages {
-        fresh: Duration::from_millis(100),
-        stale: Duration::from_millis(2500),
-        ..Ages::default()
-    });
-    put(&store, "A", "kept").await;
-    assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    project
-        .front
-        .mishap("GET", usize::MAX, Mishap::Status(503, "UNAVAILABLE"));
-    assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
-    let asked = project.front.calls().len();
-    for _ in 0..50 {
-        assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
-    }
-    assert_eq!(
-        project.front.calls().len(),
-        0,
-        "asked {asked} times before: it is left alone"
-    );
-    // Only what may be old is; a renewal must not go on with it.
-    let error = store.read_newest("A").await.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-    assert!(
-        error.to_string().contains("acme--A`: it answered 503"),
-        "{error}"
-    );
-    tokio::time::sleep(Duration::from_millis(2500)).await;
-    let error = store.read("A").await.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-    project.front.calm();
-    assert_eq!(text(&store, "A").await.as_deref(), Some("kept"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn revoked_access_ends_the_use_of_what_was_read() {
-    let project = project!();
-    let fresh = Duration::from_millis(50);
-    let store = project.store_with(Ages {
-        fresh,
-        ..Ages::default()
-    });
-    put(&store, "A", "kept").await;
-    project.front.grant(&[]);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let error = store.read("A").await.unwrap_err();
-    assert!(matches!(error, StoreError::Denied { .. }), "{error}");
-}
+use crate::secrets::{Project, newest, project, put};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_and_short_failures_are_waited_out() {

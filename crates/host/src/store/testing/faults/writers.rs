@@ -12,7 +12,7 @@ use super::{
 
 const WRITERS: usize = 4;
 /// Attempts between a fault's beginning and its end, and until the next.
-const STRETCH: usize = 12;
+const STRETCH: usize = 8;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What all writers share.
