@@ -6,7 +6,7 @@
 //! | HTTP API, format 2.0 | decoded by the platform: encoded again | as the caller wrote it |
 //! | HTTP API, format 1.0 | decoded by the platform: encoded again | decoded: encoded again, in the event's order |
 //! | REST API | as the caller wrote it | decoded: encoded again, in the event's order |
-//! | load balancer | as the caller wrote it | as the caller wrote it; without multi-value headers only the last of repeated parameters arrives |
+//! | load balancer | as the caller wrote it | as the caller wrote it, in groups by name; without multi-value headers only the last of each arrives |
 //!
 //! "Encoded again" means the one canonical form: unreserved characters (RFC 3986 section 2.3) as they
 //! are, in paths `/` and the other characters that may stand in a segment as well, everything else

@@ -10,6 +10,8 @@ pub(crate) struct Call {
     pub(crate) query: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<String>,
+    /// Whether the body is base64 of what was sent, which the platform makes of what is no text.
+    pub(crate) is_encoded: bool,
 }
 
 /// `GET` with this token.
@@ -23,6 +25,7 @@ pub(crate) fn get(path: &str, token: &str) -> Call {
             ("x-forwarded-proto".to_owned(), "https".to_owned()),
         ],
         body: None,
+        is_encoded: false,
     }
 }
 
@@ -48,6 +51,14 @@ impl Call {
         self.header("content-type", content_type)
     }
 
+    pub(crate) fn post_bytes(self, content_type: &str, body: &[u8]) -> Self {
+        use base64::Engine as _;
+        let text = base64::engine::general_purpose::STANDARD.encode(body);
+        let mut call = self.post(content_type, &text);
+        call.is_encoded = true;
+        call
+    }
+
     fn single_headers(&self) -> Value {
         let all = self.headers.iter();
         Value::Object(all.map(|(n, v)| (n.clone(), json!(v))).collect())
@@ -64,7 +75,7 @@ impl Call {
         for pair in self.query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = if decoded {
-                value.replace("%20", " ").replace('+', " ")
+                percent_decoded(value)
             } else {
                 value.to_owned()
             };
@@ -89,7 +100,7 @@ impl Call {
                 "http": {"method": self.method, "path": self.path, "protocol": "HTTP/1.1", "sourceIp": "198.51.100.23", "userAgent": "vendor/1"},
                 "requestId": "1", "routeKey": "$default", "stage": "$default", "time": "12/Mar/2026:19:03:58 +0000", "timeEpoch": 1_773_342_238_000_u64
             },
-            "body": self.body, "isBase64Encoded": false
+            "body": self.body, "isBase64Encoded": self.is_encoded
         })
     }
 
@@ -121,7 +132,7 @@ impl Call {
                 "accountId": "444455556666", "apiId": "example", "httpMethod": self.method, "stage": "prod",
                 "identity": {"sourceIp": "198.51.100.23", "userArn": null}, "path": format!("/prod{}", self.path)
             },
-            "body": self.body, "isBase64Encoded": false
+            "body": self.body, "isBase64Encoded": self.is_encoded
         })
     }
 
@@ -130,7 +141,7 @@ impl Call {
         json!({
             "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:444455556666:targetgroup/hushgate/0123456789abcdef"}},
             "httpMethod": self.method, "path": self.path, "queryStringParameters": self.last_parameters(),
-            "headers": self.single_headers(), "body": self.body.as_deref().unwrap_or_default(), "isBase64Encoded": false
+            "headers": self.single_headers(), "body": self.body.as_deref().unwrap_or_default(), "isBase64Encoded": self.is_encoded
         })
     }
 
@@ -157,4 +168,21 @@ impl Call {
             ("load balancer, multi-value", self.load_balancer_multi()),
         ]
     }
+}
+
+/// What a form's text stands for, as API Gateway reads parameters.
+fn percent_decoded(text: &str) -> String {
+    let (mut out, mut rest) = (Vec::new(), text.as_bytes());
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        let digits = tail.get(..2).filter(|_| *byte == b'%');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        if let Some(escaped) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            out.push(escaped);
+            rest = &tail[2..];
+        } else {
+            out.push(if *byte == b'+' { b' ' } else { *byte });
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }

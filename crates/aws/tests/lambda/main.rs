@@ -8,6 +8,7 @@
     reason = "a test stops where the function fails"
 )]
 
+mod bodies;
 mod callers;
 mod calls;
 mod events;

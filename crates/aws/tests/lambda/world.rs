@@ -49,6 +49,11 @@ endpoints:
     allowedMethods: [GET]
   - pathTemplate: /v2/slow
     allowedMethods: [GET]
+  - pathTemplate: /v2/given
+    allowedMethods: [GET]
+  - pathTemplate: /v2/upload
+    allowedMethods: [POST]
+    requestBody: {}
   - pathTemplate: /v2/search
     allowedMethods: [POST]
     requestBody:
@@ -62,6 +67,9 @@ endpoints:
 
 /// What the source was asked: method, target, body.
 pub(crate) type Seen = Arc<Mutex<Vec<(String, String, Bytes)>>>;
+
+/// What the source answers `/v2/given` with: headers and body.
+type Given = Arc<Mutex<(Vec<(&'static str, &'static str)>, Bytes)>>;
 
 /// How long the source takes for a token and for `/v2/slow`, and what the issuer's keys wait for, which
 /// are then at another place.
@@ -84,6 +92,7 @@ pub(crate) struct World {
     pub(crate) api: RuntimeApi,
     pub(crate) issuer: Issuer,
     seen: Seen,
+    given: Given,
     tokens: Arc<AtomicUsize>,
     keys: Arc<Keys>,
     process: Child,
@@ -136,13 +145,20 @@ impl World {
     async fn launch(environment: &[(&str, &str)], delays: Delays, further: &str) -> Option<Self> {
         let program = program()?;
         let (seen, tokens) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
+        let given = Given::default();
         let issuer = Issuer::start().await.unwrap();
         let keys = Arc::new(Keys {
             text: fetch(&issuer.url(), "/jwks.json").await,
             ..Keys::default()
         });
         let moved = delays.keys.is_some();
-        let source = start_source(delays, seen.clone(), tokens.clone(), keys.clone()).await;
+        let source = start_source(
+            delays,
+            (seen.clone(), given.clone()),
+            tokens.clone(),
+            keys.clone(),
+        )
+        .await;
         let elsewhere = if moved {
             format!("    jwks_uri: {}/keys\n", source.url())
         } else {
@@ -198,6 +214,7 @@ impl World {
             api,
             issuer,
             seen,
+            given,
             tokens,
             keys,
             process,
@@ -270,6 +287,12 @@ impl World {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
+    /// Lets the source answer `/v2/given` with this from now on.
+    pub(crate) fn give(&self, headers: &[(&'static str, &'static str)], body: &[u8]) {
+        let body = Bytes::copy_from_slice(body);
+        *self.given.lock().unwrap() = (headers.to_vec(), body);
+    }
+
     /// How many tokens the source gave.
     pub(crate) fn tokens(&self) -> usize {
         self.tokens.load(Ordering::SeqCst)
@@ -327,7 +350,7 @@ async fn fetch(url: &str, path: &str) -> String {
 
 async fn start_source(
     delays: Delays,
-    seen: Seen,
+    (seen, given): (Seen, Given),
     tokens: Arc<AtomicUsize>,
     keys: Arc<Keys>,
 ) -> LoopbackServer {
@@ -359,6 +382,15 @@ async fn start_source(
             return status(StatusCode::UNAUTHORIZED);
         };
         assert_eq!(authorization, "Bearer token-of-the-source");
+        if path == "/v2/given" {
+            let (headers, body) = given.lock().unwrap().clone();
+            let mut response = Response::new(body);
+            for (name, value) in headers {
+                let value = HeaderValue::from_static(value);
+                response.headers_mut().append(name, value);
+            }
+            return response;
+        }
         match path.strip_prefix("/v2/sized/") {
             // `{"a":"x…"}` of this many bytes.
             Some(bytes) => {
