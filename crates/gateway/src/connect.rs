@@ -83,6 +83,7 @@ pub struct Connector {
 struct Inner {
     ground: Arc<Ground>,
     slots: Slots<Keeper<Reach>>,
+    timing: Timing,
     timer: Arc<dyn Timer>,
     random: Arc<dyn Random>,
     tasks: Arc<dyn Tasks>,
@@ -125,6 +126,19 @@ impl Connector {
     /// # Errors
     /// When the host does not fit or settings are missing; all of these at once.
     pub fn new(source: Arc<Source>, parts: ConnectorParts) -> Result<Self, ConnectorError> {
+        Self::with_timing(source, parts, Timing::default())
+    }
+
+    /// A connector whose protocol has other spans than the standard ones, for tests that would wait for
+    /// minutes. Instances of one connection must have the same.
+    ///
+    /// # Errors
+    /// As [`Connector::new`].
+    pub fn with_timing(
+        source: Arc<Source>,
+        parts: ConnectorParts,
+        timing: Timing,
+    ) -> Result<Self, ConnectorError> {
         let origin = source.origin(parts.target_host.as_deref(), parts.dev_loopback)?;
         let mut problems = setting_problems(&source, &parts.settings);
         let source = match behind_prefix(source, &parts.settings) {
@@ -144,6 +158,7 @@ impl Connector {
             inner: Arc::new(Inner {
                 ground: Arc::new(ground),
                 slots: Slots::new(),
+                timing,
                 timer: Arc::new(TokioTimer::default()),
                 random: Arc::new(SystemRandom),
                 tasks: Arc::new(TokioTasks),
@@ -283,7 +298,7 @@ impl Inner {
                     values: Mutex::default(),
                 },
             };
-            Keeper::new(ground.plan(), Timing::default(), parts)
+            Keeper::new(ground.plan(), self.timing, parts)
         };
         self.slots.of(user, make, Keeper::is_idle)
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hushgate_host::store::testing::life::{Store, check_chain, check_one_exchange, connect};
+use hushgate_host::store::testing::life::{
+    Store, check_chain, check_died_in_exchange, check_one_exchange, connect,
+};
 
 use crate::proxy::{Action, Proxy};
 use crate::support::{Kind, services, unique};
@@ -59,4 +61,20 @@ async fn chain(kind: Kind) {
         proxies.push(proxy);
     }
     check_chain(&plain, &stores).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_died_in_an_exchange_over_parameters_is_gone_on_from() {
+    died(Kind::Parameters).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_died_in_an_exchange_over_secrets_is_gone_on_from() {
+    died(Kind::Secrets).await;
+}
+
+async fn died(kind: Kind) {
+    let Some(port) = services() else { return };
+    let prefix = unique("died");
+    check_died_in_exchange(move || Arc::new(kind.store(port, &prefix)) as Store).await;
 }

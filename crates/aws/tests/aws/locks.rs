@@ -142,9 +142,10 @@ async fn an_old_answer_gives_back_nothing_that_another_has() {
         let prefix = unique("back");
         let calm = kind.store(port, &prefix);
         let (_proxy, late) = late_taker(kind, port, &prefix).await;
-        assert_eq!(lock(&calm, "first", SHORT).await, Locked::Acquired);
+        assert_eq!(lock(&calm, "first", LONG).await, Locked::Acquired);
         // The answer to be repeated: the lock is the first's.
         assert_eq!(lock(&late, "other", LONG).await, Locked::Held);
+        assert_eq!(lock(&calm, "first", SHORT).await, Locked::Acquired);
         tokio::time::sleep(SHORT * 2).await;
         assert_eq!(lock(&calm, "second", LONG).await, Locked::Acquired);
         late.unlock(NAME, "first").await.unwrap();

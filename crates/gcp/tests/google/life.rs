@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hushgate_gcp::secrets::secrets;
-use hushgate_host::store::testing::life::{Store, check_chain, check_one_exchange, connect};
+use hushgate_host::store::testing::life::{
+    Store, check_chain, check_died_in_exchange, check_one_exchange, connect,
+};
 
 use crate::emulator::environment;
 use crate::mishap::Mishap;
@@ -44,4 +46,12 @@ async fn renewals_go_on_in_one_chain() {
         stores.push(Arc::new(store) as Store);
     }
     check_chain(&plain, &stores).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_died_in_an_exchange_is_gone_on_from() {
+    let Some(project) = Project::new().await else {
+        return;
+    };
+    check_died_in_exchange(move || Arc::new(project.store()) as Store).await;
 }

@@ -14,6 +14,7 @@ use crate::front::Front;
 use crate::mishap::Mishap;
 
 /// A project of its own, and the server before it.
+#[derive(Clone)]
 pub(crate) struct Project {
     pub(crate) id: String,
     pub(crate) front: Front,
