@@ -6,6 +6,10 @@
     reason = "a test stops where something is not as it should be"
 )]
 
+#[path = "google/documents.rs"]
+mod documents;
+#[path = "google/elsewhere.rs"]
+mod elsewhere;
 #[path = "google/emulator.rs"]
 mod emulator;
 #[path = "google/first.rs"]
@@ -14,6 +18,8 @@ mod first;
 mod front;
 #[path = "google/function.rs"]
 mod function;
+#[path = "../../../tests/support/garbled.rs"]
+mod garbled;
 #[path = "google/identity.rs"]
 mod identity;
 #[path = "google/life.rs"]
@@ -40,3 +46,5 @@ mod secrets_world;
 mod together;
 #[path = "google/wire.rs"]
 mod wire;
+#[path = "google/world.rs"]
+mod world;

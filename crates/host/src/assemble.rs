@@ -288,7 +288,8 @@ pub(crate) fn replaced(
         // What else is to be said about them only hides what stops them.
         Err(mut found) => {
             found.retain(|finding| finding.severity == Severity::Error);
-            Err(texts(&found))
+            let found = texts(&found).into_iter();
+            Err(found.flat_map(|problem| wrong_rules(&problem)).collect())
         }
     }
 }

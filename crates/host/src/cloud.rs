@@ -13,6 +13,7 @@ use hushgate_gateway::ports::{Objects, PortFuture, Queue};
 use crate::config::{Config, Environment, check_one_cloud};
 use crate::objects::FolderObjects;
 use crate::queue::FolderQueue;
+use crate::start::{StartCode, StartError};
 use crate::store::AdminStore;
 
 mod place;
@@ -169,9 +170,10 @@ impl Clouds {
         } else {
             format!("for `{}` only", names.join("`, `"))
         };
-        format!(
+        let words = format!(
             "`{what}` needs a program built for `{cloud}`; this one was built {built}: \
              deploy the package for `{cloud}`, or build it with `--features {cloud}`"
-        )
+        );
+        StartError::new(StartCode::CloudNotBuiltIn, words).to_string()
     }
 }

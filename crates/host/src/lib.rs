@@ -16,6 +16,7 @@ pub mod queue;
 mod run;
 pub mod server;
 pub mod sigv4;
+mod start;
 pub mod store;
 
 pub use assemble::{BuiltIn, assemble, host_of, tls_floor};

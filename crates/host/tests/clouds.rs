@@ -128,7 +128,7 @@ async fn rules_that_can_not_be_read_stop_the_start_and_nothing_takes_their_place
     for (at, wanted) in [
         (
             "gs://acme-rules/none.yaml",
-            "there is no object `none.yaml`",
+            "there is no object `gs://acme-rules/none.yaml` (document-missing)",
         ),
         ("gs://acme-other/x.yaml", "there is no bucket or folder"),
         ("gs://acme-rules/wrong.yaml", "wrong.yaml:2:"),

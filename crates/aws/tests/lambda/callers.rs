@@ -21,9 +21,9 @@ aws_iam: {direct_invoke: refused}
 ";
 
 /// A principal: ARN, account, organization.
-type Principal = (&'static str, &'static str, Option<&'static str>);
+pub(crate) type Principal = (&'static str, &'static str, Option<&'static str>);
 
-const ROLE: Principal = (
+pub(crate) const ROLE: Principal = (
     "arn:aws:sts::111122223333:assumed-role/reporting/session-1",
     "111122223333",
     None,
@@ -40,7 +40,7 @@ const STRANGER: Principal = (
 );
 
 /// `GET /v2/people` without a token.
-fn bare() -> Call {
+pub(crate) fn bare() -> Call {
     get("/v2/people", "").without("authorization")
 }
 
@@ -62,7 +62,7 @@ fn identity((arn, account, organization): Principal) -> Value {
 }
 
 /// The event of each way that has IAM, as the platform writes it for this caller.
-fn signed(call: &Call, principal: Principal) -> [(&'static str, Value); 4] {
+pub(crate) fn signed(call: &Call, principal: Principal) -> [(&'static str, Value); 4] {
     let [url, api, api_v1, rest, ..] = call.every_way();
     let in_2 = |(way, mut event): (&'static str, Value)| {
         event["requestContext"]["authorizer"] = json!({"iam": iam(principal)});

@@ -11,9 +11,12 @@
 mod bodies;
 mod callers;
 mod calls;
+mod documents;
 mod events;
 mod faults;
 mod first;
+#[path = "../../../../tests/support/garbled.rs"]
+mod garbled;
 mod life;
 mod limits;
 #[path = "../aws/moto.rs"]

@@ -222,7 +222,7 @@ async fn rules_come_from_a_bucket_or_the_function_does_not_start() {
     drop(world);
     let elsewhere = "s3://no-such-bucket-of-the-tests/rules.yaml".to_owned();
     for (rules, said) in [
-        (at("missing.yaml"), "there is no object `zoom/missing.yaml`"),
+        (at("missing.yaml"), "there is no object `s3://rules-"),
         (at("large.yaml"), "has more than"),
         (at("broken.yaml"), "zoom/broken.yaml:1:12"),
         (elsewhere, "there is no bucket"),
@@ -306,14 +306,25 @@ async fn what_another_build_has_and_another_cloud_sets_stops_the_start() {
             "gs://bucket/access.yaml",
             "built for `aws` only: deploy the package for `gcp`",
         ),
-        ("K_SERVICE", "zoom", "K_SERVICE"),
-        ("FUNCTION_TARGET", "zoom", "FUNCTION_TARGET"),
+        (
+            "K_SERVICE",
+            "zoom",
+            "error: K_SERVICE: AWS_LAMBDA_RUNTIME_API is set too, so this looks like Google Cloud and like AWS at \
+             once; remove what the cloud did not set itself (clouds-mixed)",
+        ),
+        (
+            "FUNCTION_TARGET",
+            "zoom",
+            "error: FUNCTION_TARGET: AWS_LAMBDA_RUNTIME_API is set too",
+        ),
     ] {
         let Some((status, log)) = World::end_of(&[(name, value)]).await else {
             return;
         };
         assert_eq!(status.code(), Some(1), "{name}: {log}");
         assert!(log.contains(said), "{name}: {log}");
+        let coded = log.contains("(cloud-not-built-in)") || log.contains("(clouds-mixed)");
+        assert!(coded, "{name}: {log}");
         assert!(!log.contains("\"ready\""), "{name}: {log}");
     }
 }

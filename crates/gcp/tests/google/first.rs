@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use hushgate_cli::sample::{LoopbackServer, Request, Response};
 
-use crate::function::{RULES, World, world};
 use crate::together::{self, Together, shown};
+use crate::world::{RULES, World, world};
 
 /// All that the source's token is obtained with.
 const FIELDS: [&str; 3] = ["--CLIENT_ID/", "--CLIENT_SECRET/", "--ACCOUNT_ID/"];

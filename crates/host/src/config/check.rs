@@ -11,6 +11,7 @@ use super::variables::{VARIABLES, value};
 use super::{ConfigError, Environment};
 use crate::cloud::{CloudSecrets, ObjectAt};
 use crate::platform::{PlatformKind, is_pool_id};
+use crate::start::{StartCode, StartError};
 use crate::store::vault::{Vault, compartment_of, is_connection_id};
 use crate::store::{handed_keys, pass_phrase};
 
@@ -79,10 +80,14 @@ pub(crate) fn check_one_cloud(environment: &Environment) -> Result<(), ConfigErr
     };
     Err(ConfigError {
         variable: google.to_owned(),
-        problem: format!(
-            "{aws} is set too, so this looks like Google Cloud and like AWS at once; \
-             remove what the cloud did not set itself"
-        ),
+        problem: StartError::new(
+            StartCode::CloudsMixed,
+            format!(
+                "{aws} is set too, so this looks like Google Cloud and like AWS at once; \
+                 remove what the cloud did not set itself"
+            ),
+        )
+        .to_string(),
     })
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use hushgate_gateway::codes::Known;
+
 use super::VARIABLES;
+use crate::start::StartCode;
 
 /// The table for a terminal.
 pub fn table() -> String {
@@ -34,6 +37,8 @@ pub fn page() -> String {
             variable.name, variable.meaning, variable.allowed
         );
     }
+    text.push_str(START);
+    text.extend(StartCode::TABLE.iter().map(Known::row));
     text.push_str(FOOT);
     text
 }
@@ -53,6 +58,16 @@ This page is written by `BLESS=1 cargo test -p hushgate-host`.
 
 | variable | meaning | allowed | default |
 |---|---|---|---|
+";
+
+const START: &str = "
+## When a function does not start
+
+It ends with code 1 before it answers anything, and writes each problem to standard error, behind `error: ` and the variable's name. Nothing stands in for a document
+that can't be read: neither the built-in rules nor a policy of another start. What is told of it is its place and what is missing, never what it holds. These have a stable code, in brackets at the end:
+
+| code | when | what to do |
+|---|---|---|
 ";
 
 const FOOT: &str = "
