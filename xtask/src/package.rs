@@ -99,6 +99,12 @@ pub(crate) fn for_tests(sources: &[&str], cloud: Cloud, out: &Path) -> anyhow::R
     make(&chosen(&options)?, &options)
 }
 
+/// Builds a source's function for tests as [`for_tests`] does, without packing it.
+pub(crate) fn unpacked_for_tests(source: &str, cloud: Cloud) -> anyhow::Result<PathBuf> {
+    let toolchain = Toolchain::find(Arch::host())?;
+    build::functions(&[source.to_owned()], cloud, Profile::Dev, &toolchain)
+}
+
 /// Builds one source's function as it is shipped, and gives the program.
 ///
 /// The next call overwrites it.

@@ -42,6 +42,8 @@ mod secrets_connections;
 mod secrets_faults;
 #[path = "google/secrets_world.rs"]
 mod secrets_world;
+#[path = "google/stopping.rs"]
+mod stopping;
 #[path = "../../../tests/support/together.rs"]
 mod together;
 #[path = "google/wire.rs"]

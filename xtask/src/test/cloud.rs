@@ -1,6 +1,6 @@
 //! The clouds' part of the tests, kept apart because compiling the clouds' clients takes minutes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -19,6 +19,9 @@ const BUILDS: [Cloud; 3] = [Cloud::Aws, Cloud::Gcp, Cloud::None];
 
 /// The function that black-box tests start as a cloud does.
 const FUNCTION: &str = "zoom";
+
+/// The function of a source whose refresh token changes at every use, which tests of Google's stores start.
+const ROTATING: &str = "jira-cloud";
 
 /// What is packaged for each cloud, in one call of the chore.
 const PACKAGED: [&str; 2] = [FUNCTION, "gcal"];
@@ -77,11 +80,12 @@ fn build_functions() -> anyhow::Result<Built> {
         std::fs::remove_dir_all(&built.packages)?;
     }
     for cloud in BUILDS {
-        let program = package::for_tests(&PACKAGED, cloud, &built.packages)?.join(FUNCTION);
-        let place = built.functions.join(cloud.name());
-        std::fs::create_dir_all(&place)?;
-        std::fs::copy(&program, place.join(FUNCTION))
-            .with_context(|| format!("copy {}", program.display()))?;
+        let folder = package::for_tests(&PACKAGED, cloud, &built.packages)?;
+        built.keep(&folder.join(FUNCTION), cloud)?;
+        if cloud == Cloud::Gcp {
+            let folder = package::unpacked_for_tests(ROTATING, cloud)?;
+            built.keep(&folder.join(ROTATING), cloud)?;
+        }
     }
     package::command::for_tests(&built.packages)?;
     Ok(built)
@@ -91,4 +95,16 @@ fn build_functions() -> anyhow::Result<Built> {
 struct Built {
     functions: PathBuf,
     packages: PathBuf,
+}
+
+impl Built {
+    /// Copies a program to where tests look for it.
+    fn keep(&self, program: &Path, cloud: Cloud) -> anyhow::Result<()> {
+        let place = self.functions.join(cloud.name());
+        std::fs::create_dir_all(&place)?;
+        let name = program.file_name().context("a program has a name")?;
+        let copied = std::fs::copy(program, place.join(name));
+        copied.with_context(|| format!("copy {}", program.display()))?;
+        Ok(())
+    }
 }
