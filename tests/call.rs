@@ -23,6 +23,7 @@ mod output;
 mod page;
 mod request;
 mod servers;
+mod signed;
 mod terminal;
 mod wrong_use;
 

@@ -47,14 +47,18 @@ pub(super) fn run(filter: Option<&str>) -> anyhow::Result<()> {
         .env_remove("BLESS");
     step("tests of the clouds", &mut test)?;
     let mut test = cargo();
-    test.args(["test", "--package", "hushgate-tests", "--", "packages::"]);
+    test.args(["test", "--package", "hushgate-tests", "--"]);
+    test.args(["packages::", "call::signed::"]);
     test.env("HUSHGATE_PYTHON", &peers.python)
         .env("HUSHGATE_PEERS", &peers.node)
         .env("HUSHGATE_CLOUD_PYTHON", &emulators)
         .env("HUSHGATE_PACKAGES", &built.packages)
         .env("HUSHGATE_REQUIRE_PEERS", "1")
         .env_remove("BLESS");
-    step("packages, started as their platforms would", &mut test)
+    step(
+        "packages, started as their platforms would, and signatures",
+        &mut test,
+    )
 }
 
 /// Lints what `lint` over the workspace leaves out, and its documentation.
