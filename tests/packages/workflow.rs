@@ -43,6 +43,7 @@ fn nothing_is_published_that_was_not_built_again_and_started() {
     let (again, _) = again.split_once("\n  start:\n").expect("the job after it");
     for chore in [
         "package zoom --cloud aws",
+        "package zoom --cloud gcp",
         "package zoom --cloud none",
         "package-command",
     ] {
