@@ -34,8 +34,7 @@ const PAUSES: [Duration; 3] = [
 /// # Errors
 /// Everything but its word that it is, as text for the operator.
 pub(crate) async fn confirm(environment: &Environment) -> Result<(), String> {
-    let mut server = MetadataServer::new(environment, ADDRESS);
-    server.timeout = TIMEOUT;
+    let server = server(environment);
     let mut pauses = PAUSES.iter();
     loop {
         let answer = server.get(REGION, LARGEST_REGION).await;
@@ -57,6 +56,12 @@ pub(crate) async fn confirm(environment: &Environment) -> Result<(), String> {
             None => return Err(problem),
         }
     }
+}
+
+fn server(environment: &Environment) -> MetadataServer {
+    let mut server = MetadataServer::new(environment, ADDRESS, "HUSHGATE_PLATFORM_CALLERS");
+    server.timeout = TIMEOUT;
+    server
 }
 
 /// `projects/PROJECT-NUMBER/regions/REGION`, and nothing more.

@@ -27,7 +27,7 @@ impl Google {
     /// The metadata server, or that of `GCE_METADATA_HOST`. Nothing is called yet.
     pub fn new(environment: &Environment) -> Self {
         Self {
-            server: MetadataServer::new(environment, METADATA_HOST),
+            server: MetadataServer::new(environment, METADATA_HOST, "HUSHGATE_PLATFORM"),
         }
     }
 

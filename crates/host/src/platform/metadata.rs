@@ -30,6 +30,8 @@ pub(super) struct MetadataServer {
     /// Host, and port if it is not 80.
     host: String,
     named: bool,
+    /// The variable that has it asked.
+    asked_for: &'static str,
     pub(super) timeout: Duration,
 }
 
@@ -43,12 +45,14 @@ pub(super) enum MetadataFault {
 }
 
 impl MetadataServer {
-    /// The one that `GCE_METADATA_HOST` names, else `host`. Nothing is called yet.
-    pub(super) fn new(environment: &Environment, host: &str) -> Self {
+    /// The one that `GCE_METADATA_HOST` names, else `host`, which is asked because of the variable
+    /// `asked_for`. Nothing is called yet.
+    pub(super) fn new(environment: &Environment, host: &str, asked_for: &'static str) -> Self {
         let named = given(environment, "GCE_METADATA_HOST");
         Self {
             host: named.unwrap_or(host).to_owned(),
             named: named.is_some(),
+            asked_for,
             timeout: TIMEOUT,
         }
     }
@@ -128,11 +132,12 @@ impl MetadataServer {
         format!("metadata server {}: {problem}", self.host)
     }
 
-    fn not_there(&self, problem: &str) -> MetadataFault {
+    /// It is not there, with what to do.
+    pub(super) fn not_there(&self, problem: &str) -> MetadataFault {
         let hint = if self.named {
-            "check GCE_METADATA_HOST"
+            "check GCE_METADATA_HOST".to_owned()
         } else {
-            "it is there on Google Cloud only, see HUSHGATE_PLATFORM"
+            format!("it is there on Google Cloud only, see {}", self.asked_for)
         };
         MetadataFault::NotThere(format!("{}; {hint}", self.problem(problem)))
     }

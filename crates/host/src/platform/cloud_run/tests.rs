@@ -165,6 +165,13 @@ async fn a_server_that_says_nothing_is_given_up() {
 
 #[test]
 fn no_name_is_looked_up_unless_one_is_given() {
-    let server = MetadataServer::new(&Environment::new(), ADDRESS);
+    let server = server(&Environment::new());
     assert_eq!(server.address(), "169.254.169.254:80");
+}
+
+#[test]
+fn where_it_is_not_the_variable_is_told_that_has_it_asked() {
+    let told = server(&Environment::new()).not_there("no connection");
+    let words = "metadata server 169.254.169.254: no connection; it is there on Google Cloud only, see HUSHGATE_PLATFORM_CALLERS";
+    assert_eq!(told, MetadataFault::NotThere(words.to_owned()));
 }

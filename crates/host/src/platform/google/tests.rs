@@ -179,3 +179,11 @@ fn port_80_of_the_metadata_server_is_called_unless_another_is_named() {
     assert_eq!(address("[fd20:ce::254]"), "[fd20:ce::254]:80");
     assert_eq!(address("127.0.0.1:8080"), "127.0.0.1:8080");
 }
+
+#[test]
+fn where_it_is_not_the_variable_is_told_that_has_it_asked() {
+    let google = Google::new(&Environment::new());
+    let told = google.server.not_there("no connection");
+    let words = "metadata server metadata.google.internal: no connection; it is there on Google Cloud only, see HUSHGATE_PLATFORM";
+    assert_eq!(told, MetadataFault::NotThere(words.to_owned()));
+}
