@@ -259,8 +259,9 @@ impl<W: World> Under<'_, W> {
             self.locks(&writer),
         );
         let is_saved = self.saves(&writer).await;
-        // Written in vain, it is neither the new value nor none.
+        // Written in vain, it is neither the new value nor none; what was known before is in doubt.
         if let Ok(read) = writer.read(&name("A")).await {
+            assert!(!self.world.remembers(), "{self:?}: remembered in doubt");
             assert_eq!(text(read).as_deref(), Some(OLD), "{self:?}: read again");
         }
         self.world.end().await;
