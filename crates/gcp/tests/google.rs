@@ -6,6 +6,8 @@
     reason = "a test stops where something is not as it should be"
 )]
 
+#[path = "google/deadlines.rs"]
+mod deadlines;
 #[path = "google/documents.rs"]
 mod documents;
 #[path = "google/elsewhere.rs"]

