@@ -24,6 +24,7 @@ mod page;
 mod request;
 mod servers;
 mod signed;
+mod sources;
 mod terminal;
 mod wrong_use;
 

@@ -1,6 +1,7 @@
 //! The steps from a permitted call to the source's answer: the credential, the call, redirects.
 
 use reqwest::Url;
+use std::borrow::Cow;
 
 use crate::admit::Permitted;
 use crate::audit::{Phase, Record};
@@ -90,7 +91,8 @@ impl Gateway {
         url.set_path(&path);
         url.set_query(clear.query.as_deref());
         // The URL type normalizes; what was checked must be exactly what is asked for.
-        let kept = url.path() == path && url.query() == clear.query.as_deref();
+        let written = clear.query.as_deref().map(as_written_in_urls);
+        let kept = url.path() == path && url.query() == written.as_deref();
         if !kept {
             return Err(Refusal::new(
                 Cause::PathNotNormal,
@@ -118,6 +120,16 @@ impl Gateway {
             ));
         }
         Ok(target)
+    }
+}
+
+/// A query as every URL has it: an apostrophe, which RFC 3986 lets stand there, is `%27`
+/// (<https://url.spec.whatwg.org/#special-query-percent-encode-set>). Both stand for the same.
+fn as_written_in_urls(query: &str) -> Cow<'_, str> {
+    if query.contains('\'') {
+        Cow::Owned(query.replace('\'', "%27"))
+    } else {
+        Cow::Borrowed(query)
     }
 }
 

@@ -244,6 +244,35 @@ async fn forged_pseudonyms_are_refused_alike_everywhere() {
 }
 
 #[tokio::test]
+async fn whatever_may_stand_in_a_query_reaches_the_source_as_it_was_written() {
+    // All that RFC 3986 lets stand in a query but `&` and `;`, which separate parameters.
+    for (written, sent) in [
+        ("page=-._~!$()*+,:@/?=", "page=-._~!$()*+,:@/?="),
+        (
+            "page=%2f%2F%41%00%0a%C3%BC%c3%bc",
+            "page=%2f%2F%41%00%0a%C3%BC%c3%bc",
+        ),
+        ("page=2&page=&page=1&page", "page=2&page=&page=1&page"),
+        // The one that no URL can have as it is.
+        (
+            "page=start'2026-03-01'&page=%27",
+            "page=start%272026-03-01%27&page=%27",
+        ),
+    ] {
+        let upstream = source().await;
+        let reply = get(&format!("/v1/users?{written}"));
+        let reply = reply.to(&Bench::default().before(&upstream)).await;
+        assert_eq!(reply.status(), 200, "{written}: {}", text_of(&reply));
+        let targets: Vec<_> = upstream
+            .seen()
+            .into_iter()
+            .map(|seen| seen.target)
+            .collect();
+        assert_eq!(targets, [format!("/v1/users?{sent}")]);
+    }
+}
+
+#[tokio::test]
 async fn hostile_paths_never_reach_the_source() {
     for path in [
         "/v1/./users",
