@@ -2,7 +2,9 @@
 
 use hushgate_gateway::ports::PortFuture;
 
-use super::disk_faults::{Exchanged, Instead, as_nobody, is_root};
+use super::disk_faults::{
+    Exchanged, Instead, as_nobody, check_little_room, is_root, with_little_room,
+};
 use super::remote::Ages;
 use super::testing::faults::{Faults, Hits, Instance, Kind, Met, Tells, World, check_faults};
 use super::*;
@@ -132,4 +134,19 @@ async fn a_file_does_under_faults_what_every_store_does() {
     if is_root() {
         as_nobody("store::tests::faults::a_file_does_under_faults_what_every_store_does");
     }
+}
+
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn file_with_little_room() {
+    for (form, text) in [("json", "{}"), ("lines", "")] {
+        let scratch = Scratch::new(&format!("room-{form}"), text, 0o600);
+        let store = FileStore::open(&scratch.0).unwrap();
+        check_little_room(&store, scratch.0.parent().unwrap()).await;
+    }
+}
+
+#[test]
+fn a_write_that_does_not_fit_on_the_disk_leaves_the_old_value() {
+    with_little_room("store::tests::faults::file_with_little_room");
 }

@@ -6,7 +6,9 @@ use super::super::super::remote::Ages;
 use super::super::super::testing::faults::{
     Faults, Hits, ID, Instance, Kind, Met, Tells, World, check_faults,
 };
-use super::super::super::tests::disk_faults::{Exchanged, Instead, as_nobody, is_root};
+use super::super::super::tests::disk_faults::{
+    Exchanged, Instead, as_nobody, check_little_room, is_root, with_little_room,
+};
 use super::*;
 
 /// A vault, and what was done to it.
@@ -140,4 +142,18 @@ async fn does_under_faults_what_every_store_does() {
     if is_root() {
         as_nobody("store::vault::tests::faults::does_under_faults_what_every_store_does");
     }
+}
+
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn vault_with_little_room() {
+    let scratch = Scratch::new("room");
+    let key = Key::random().unwrap();
+    let vault = Vault::create(&scratch.0, Lock::keyring().unwrap(), &key).unwrap();
+    check_little_room(&vault, &scratch.0).await;
+}
+
+#[test]
+fn a_write_that_does_not_fit_on_the_disk_leaves_the_old_value() {
+    with_little_room("store::vault::tests::faults::vault_with_little_room");
 }
