@@ -1,13 +1,17 @@
 //! What `docs/cloud-stores.md` says that a function must be allowed to do is enough, needed, and narrow.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushgate_gateway::ports::{Secret, SecretStore as _, StoreError};
+use hushgate_gateway::ports::objects::{Head, Objects as _, Put, whole_body};
+use hushgate_gateway::ports::queue::Message;
+use hushgate_gateway::ports::{Queue as _, Secret, SecretStore as _, StoreError};
 use hushgate_host::store::testing::life::{CONNECTION, Store, check_one_exchange, connect};
 use hushgate_host::store::{AdminStore as _, entry};
 
 use crate::secrets::Project;
+use crate::{objects, queue};
 
 /// A permission, and the id of the secret it is on.
 type Grant = (String, String);
@@ -166,4 +170,111 @@ async fn nothing_else_is_allowed_by_it() {
             "{what}: {done:?}"
         );
     }
+}
+
+/// The page's part on Google below a heading, up to the next.
+fn part(heading: &str) -> String {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cloud-stores.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let part = page.split(&format!("\n### {heading}\n")).nth(1).unwrap();
+    part.split("\n### ").next().unwrap().to_owned()
+}
+
+/// The permissions that a text names.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split('`').skip(1).step_by(2);
+    let permissions = words.filter(|w| w.starts_with("storage.") || w.starts_with("pubsub."));
+    permissions.map(str::to_owned).collect()
+}
+
+/// The permission that a call of Cloud Storage needs; `replaces` an object, if it is an upload that does.
+/// (<https://cloud.google.com/storage/docs/access-control/iam-json>)
+fn permissions_of_objects(call: &str, bucket: &str, replaces: bool) -> Vec<&'static str> {
+    let (method, target) = call.split_once(' ').unwrap();
+    let path = target.split('?').next().unwrap();
+    let whole = format!("/b/{bucket}/o");
+    let (_, object) = path.split_once(&whole).unwrap();
+    match (method, object) {
+        ("GET", "") => vec!["storage.objects.list"],
+        ("GET", _) => vec!["storage.objects.get"],
+        ("DELETE", key) if !key.is_empty() => vec!["storage.objects.delete"],
+        // An upload in one piece or in parts; a part says in its query to which it belongs.
+        ("POST" | "PUT", "") if replaces => {
+            vec!["storage.objects.create", "storage.objects.delete"]
+        }
+        ("POST" | "PUT", "") => vec!["storage.objects.create"],
+        other => panic!("an unexpected call: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_row_of_objects_is_what_its_calls_need() {
+    let Some(place) = objects::Place::new().await else {
+        return;
+    };
+    let store = place.objects();
+    let part = part("Cloud Storage: `gs://BUCKET/KEY`");
+    let rows = part.lines().skip_while(|l| !l.starts_with("|---")).skip(1);
+    let rows: Vec<_> = rows.take_while(|l| l.starts_with('|')).collect();
+    assert_eq!(rows.len(), 4);
+    let head = Head::default();
+    let write = async |put: Put, size: usize| {
+        let written = store.write("dir/a", &head, put, whole_body(vec![b'a'; size]));
+        written.await.unwrap();
+    };
+    let needed = |replaces: bool| -> BTreeSet<String> {
+        let calls = place.wire.mishaps.calls();
+        assert!(!calls.is_empty());
+        let of = |call: &String| permissions_of_objects(call, &place.bucket, replaces);
+        calls.iter().flat_map(of).map(str::to_owned).collect()
+    };
+    let mut found = std::collections::BTreeMap::new();
+    write(Put::OnlyNew, 10).await;
+    let made = needed(false);
+    for size in [10, 5 << 20] {
+        write(Put::Replace, size).await;
+    }
+    found.insert("write", made.union(&needed(true)).cloned().collect());
+    store.facts("dir/a").await.unwrap().unwrap();
+    store.read("dir/a").await.unwrap().unwrap();
+    found.insert("read", needed(false));
+    store.list("dir/", None).await.unwrap();
+    found.insert("list", needed(false));
+    store.remove("dir/a").await.unwrap();
+    found.insert("remove", needed(false));
+    // What only makes objects need not be allowed to remove any.
+    assert_eq!(made, BTreeSet::from(["storage.objects.create".to_owned()]));
+    for row in rows {
+        let operation = row.split('|').nth(1).unwrap().trim();
+        let used: BTreeSet<String> = found.remove(operation).unwrap();
+        assert_eq!(used, named(row), "{operation}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_page_says_of_queues_is_what_their_calls_need() {
+    let Some(place) = queue::Place::new().await else {
+        return;
+    };
+    let queue = place.queue();
+    let message = Message {
+        body: "a".to_owned(),
+        ..Message::default()
+    };
+    queue.send(vec![message]).await.unwrap();
+    let (wait, hold) = (Duration::from_secs(20), Duration::from_mins(1));
+    let received = queue.receive(1, wait, hold).await.unwrap();
+    queue.hold(&received[0].receipt, hold).await.unwrap();
+    queue.done(&received[0].receipt).await.unwrap();
+    let mut used = BTreeSet::new();
+    for call in place.wire.mishaps.calls() {
+        let (place, verb) = call.rsplit_once(':').unwrap();
+        let permission = match (place.contains("/topics/"), verb) {
+            (true, "publish") => "pubsub.topics.publish",
+            (false, "pull" | "acknowledge" | "modifyAckDeadline") => "pubsub.subscriptions.consume",
+            other => panic!("an unexpected call: {other:?}"),
+        };
+        used.insert(permission.to_owned());
+    }
+    assert_eq!(used, named(&part("Pub/Sub")));
 }

@@ -57,7 +57,7 @@ impl Place {
         Self { id, wire, emulator }
     }
 
-    fn queue(&self) -> PubSub {
+    pub(crate) fn queue(&self) -> PubSub {
         let environment = environment("PUBSUB_EMULATOR_HOST", &self.wire.address);
         PubSub::open("acme-data", &self.id, &self.id, &environment).unwrap()
     }
