@@ -190,21 +190,23 @@ impl Drop for Guard {
 
 /// Writes a new file beside the old one, flushes it, puts it in place, and flushes the directory: a
 /// crash leaves either the old or the new content. The caller holds the [`Guard`], so that the name
-/// of the new file is its own.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+/// of the new file is its own. Gives the stamp of what was written, whatever stands there meanwhile.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<Stamp, DiskError> {
     let real = std::fs::canonicalize(path).or_else(|_| absolute(path));
     let real = real.map_err(|e| DiskError::writing(&e))?;
     let directory = real.parent().unwrap_or(Path::new("/"));
     let name = real.file_name().unwrap_or_default().to_string_lossy();
     let temporary = directory.join(format!(".{name}.new"));
-    let written =
-        write_flushed(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &real));
-    if let Err(error) = written {
-        // The first error counts; a left-over file is closed to others anyway.
-        let _ = std::fs::remove_file(&temporary);
-        return Err(DiskError::writing(&error));
+    let written = write_flushed(&temporary, bytes)
+        .and_then(|metadata| std::fs::rename(&temporary, &real).map(|()| metadata));
+    match written {
+        Ok(metadata) => flush(directory).map(|()| Stamp::from(&metadata)),
+        Err(error) => {
+            // The first error counts; a left-over file is closed to others anyway.
+            let _ = std::fs::remove_file(&temporary);
+            Err(DiskError::writing(&error))
+        }
     }
-    flush(directory)
 }
 
 /// Writes a file that is not there yet; `false` when there is one, which then stays as it is.
@@ -215,7 +217,7 @@ pub(super) fn create(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
     let temporary = directory.join(format!(".{name}.{}.new", std::process::id()));
     // A link fails where a file stands, a rename would replace it.
     let linked =
-        write_flushed(&temporary, bytes).and_then(|()| std::fs::hard_link(&temporary, &real));
+        write_flushed(&temporary, bytes).and_then(|_| std::fs::hard_link(&temporary, &real));
     let _ = std::fs::remove_file(&temporary);
     match linked {
         Ok(()) => flush(directory).map(|()| true),
@@ -242,7 +244,7 @@ fn flush(directory: &Path) -> Result<(), DiskError> {
         .map_err(|e| DiskError::writing(&e))
 }
 
-fn write_flushed(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_flushed(path: &Path, bytes: &[u8]) -> std::io::Result<Metadata> {
     let _ = std::fs::remove_file(path);
     let mut file = OpenOptions::new()
         .write(true)
@@ -251,5 +253,6 @@ fn write_flushed(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    file.metadata()
 }

@@ -127,8 +127,8 @@ impl Inner {
         };
         let (result, changed) = change(&mut newest.entries);
         if changed {
-            disk::replace(&self.path, render(&newest.entries, newest.json)?.as_bytes())?;
-            newest.stamp = Stamp::of(&self.path)?;
+            let text = render(&newest.entries, newest.json)?;
+            newest.stamp = disk::replace(&self.path, text.as_bytes())?;
         }
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = newest;
         drop(guard);

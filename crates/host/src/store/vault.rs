@@ -363,7 +363,7 @@ impl Inner {
             }
         } else {
             let file = opened.data.seal(compartment, &opened.entries)?;
-            disk::replace(&path, &file)
+            disk::replace(&path, &file).map(drop)
         };
         // Read again at the next use, by the new stamp.
         self.held().remove(compartment);

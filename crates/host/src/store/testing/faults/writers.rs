@@ -13,7 +13,7 @@ use super::{
 const WRITERS: usize = 4;
 /// Attempts between a fault's beginning and its end, and until the next.
 const STRETCH: usize = 8;
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// What all writers share.
 #[derive(Default)]
@@ -22,6 +22,8 @@ struct Shared {
     /// Who works under the lock, by number from 1.
     inside: AtomicUsize,
     done: AtomicBool,
+    /// After an attempt: one emulator serves many tests.
+    pause: Duration,
 }
 
 /// What a writer knows of its own entry: the last round that was told to be written, and the last tried.
@@ -34,7 +36,10 @@ struct Wrote {
 pub(super) async fn check<W: World>(world: &W, faults: &[W::Fault]) {
     let first = world.open(LASTING);
     set_up(&first).await;
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Shared {
+        pause: if world.remembers() { PAUSE } else { BRIEF },
+        ..Shared::default()
+    });
     let mut writers = tokio::task::JoinSet::new();
     for number in 1..=WRITERS {
         let (store, shared) = (world.open(LASTING), Arc::clone(&shared));
@@ -141,7 +146,7 @@ impl Shared {
 
     async fn attempt<T, E>(&self, attempt: &Result<T, E>) {
         self.attempts.fetch_add(1, Ordering::SeqCst);
-        let pause = if attempt.is_ok() { BRIEF } else { PAUSE };
+        let pause = if attempt.is_ok() { self.pause } else { PAUSE };
         tokio::time::sleep(pause).await;
     }
 
