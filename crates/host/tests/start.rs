@@ -131,7 +131,7 @@ async fn the_policy_in_the_store_is_read_at_start_and_nothing_takes_its_place() 
     ])
     .await;
     let wanted = format!(
-        "HUSHGATE_ACCESS: there is no `OTHER` in the secrets file {}; check this name, and the place that HUSHGATE_SECRETS names",
+        "HUSHGATE_ACCESS: there is no `OTHER` in the secrets file {}; check this name, and the place that HUSHGATE_SECRETS names (document-missing)",
         good.0.display()
     );
     assert_eq!(told, wanted);
