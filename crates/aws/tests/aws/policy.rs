@@ -68,15 +68,25 @@ struct Case {
     used: BTreeSet<usize>,
     /// What no grant permitted.
     denied: BTreeSet<Grant>,
+    /// The names in Secrets Manager that are there.
+    made: BTreeSet<String>,
 }
 
 impl Judge {
     /// Permits this and nothing else from now on.
     pub(crate) fn grant(&self, granted: Vec<Grant>) {
-        *self.0.lock().unwrap() = Case {
+        let mut case = self.0.lock().unwrap();
+        let made = std::mem::take(&mut case.made);
+        *case = Case {
             granted,
+            made,
             ..Case::default()
         };
+    }
+
+    /// A name in Secrets Manager that is there, though no call that is judged made it.
+    pub(crate) fn made(&self, name: &str) {
+        self.0.lock().unwrap().made.insert(name.to_owned());
     }
 
     /// What a proxy does with calls.
@@ -86,20 +96,22 @@ impl Judge {
     }
 
     fn judge(&self, call: &Call) -> Action {
-        let (action, name) = needed(call);
         let mut case = self.0.lock().unwrap();
-        let permits = |(a, n): &Grant| *a == action && fits(n.as_bytes(), name.as_bytes());
-        let permitting: Vec<_> = (0..case.granted.len())
-            .filter(|at| permits(&case.granted[*at]))
-            .collect();
-        if permitting.is_empty() {
-            case.denied.insert((action, name));
-            return match call.service.as_str() {
-                "" => Action::Fail(403, "AccessDenied", "Access Denied"),
-                _ => Action::Fail(400, "AccessDeniedException", "User: x is not authorized"),
-            };
+        for (action, name) in case.needed(call) {
+            let permits = |(a, n): &Grant| *a == action && fits(n.as_bytes(), name.as_bytes());
+            let permitting: Vec<_> = (0..case.granted.len())
+                .filter(|at| permits(&case.granted[*at]))
+                .collect();
+            if permitting.is_empty() {
+                case.denied.insert((action, name));
+                return match call.service.as_str() {
+                    "" => Action::Fail(403, "AccessDenied", "Access Denied"),
+                    _ => Action::Fail(400, "AccessDeniedException", "User: x is not authorized"),
+                };
+            }
+            case.used.extend(permitting);
         }
-        case.used.extend(permitting);
+        case.note(call);
         Action::Pass
     }
 
@@ -117,7 +129,41 @@ impl Judge {
     }
 }
 
-/// What a call has to be permitted
+impl Case {
+    /// What a call has to be permitted. AWS does not say which name it judges by where a secret is not there, with
+    /// an end or without one: here it is both.
+    fn needed(&self, call: &Call) -> Vec<Grant> {
+        let (action, name) = needed(call);
+        let is_read = action == "secretsmanager:GetSecretValue";
+        let bare = name.strip_suffix(END).map(str::to_owned);
+        let mut all = vec![(action.clone(), name)];
+        if is_read && !self.made.contains(secret(call)) {
+            all.extend(bare.map(|bare| (action, bare)));
+        }
+        all
+    }
+
+    /// Notes what a call makes or takes away.
+    fn note(&mut self, call: &Call) {
+        let secret = secret(call).to_owned();
+        match call.operation.as_str() {
+            "CreateSecret" => self.made.insert(secret),
+            "DeleteSecret" => self.made.remove(&secret),
+            _ => false,
+        };
+    }
+}
+
+/// The end that secrets' names have here.
+const END: &str = "-a1B2c3";
+
+/// The name of a call's secret.
+fn secret(call: &Call) -> &str {
+    let member = |name: &str| call.body[name].as_str();
+    member("SecretId").or(member("Name")).unwrap_or_default()
+}
+
+/// What a call has to be permitted on what is there
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>).
 fn needed(call: &Call) -> Grant {
     let operation = call.operation.as_str();
@@ -134,15 +180,12 @@ fn needed(call: &Call) -> Grant {
             (format!("ssm:{operation}"), arn)
         }
         "secretsmanager" => {
-            let name = match operation {
+            let arn = match operation {
                 "ListSecrets" => "*".to_owned(),
-                "CreateSecret" => member("Name"),
-                _ => member("SecretId"),
-            };
-            // Nobody knows the end of a name that is not there; AWS asks for one of the same form.
-            let arn = match name.as_str() {
-                "*" => name,
-                _ => format!("arn:aws:secretsmanager:{ACCOUNT}:secret:{name}-a1B2c3"),
+                _ => format!(
+                    "arn:aws:secretsmanager:{ACCOUNT}:secret:{}{END}",
+                    secret(call)
+                ),
             };
             (format!("secretsmanager:{operation}"), arn)
         }
