@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hushgate_gateway::connect::Connector;
@@ -95,24 +96,44 @@ impl SecretStore for ReadOnly {
     }
 }
 
-/// A store that does not let the function see the journal.
-struct Guarded(MemoryStore);
+/// A store that does not let the function see the journal, while it is closed.
+struct Guarded {
+    store: MemoryStore,
+    is_closed: AtomicBool,
+}
 
 impl SecretStore for Guarded {
     fn read<'a>(&'a self, name: &'a str) -> PortFuture<'a, Result<Option<Secret>, StoreError>> {
         Box::pin(async move {
-            if name == JOURNAL_ENTRY {
+            if name == JOURNAL_ENTRY && self.is_closed.load(Ordering::Relaxed) {
                 return Err(StoreError::Denied {
                     name: name.to_owned(),
                     hint: "test".to_owned(),
                 });
             }
-            self.0.read(name).await
+            self.store.read(name).await
         })
     }
 
     fn write<'a>(&'a self, name: &'a str, value: Secret) -> PortFuture<'a, Result<(), StoreError>> {
-        self.0.write(name, value)
+        self.store.write(name, value)
+    }
+
+    fn lock<'a>(
+        &'a self,
+        name: &'a str,
+        owner: &'a str,
+        ttl: Duration,
+    ) -> PortFuture<'a, Result<Locked, StoreError>> {
+        self.store.lock(name, owner, ttl)
+    }
+
+    fn unlock<'a>(
+        &'a self,
+        name: &'a str,
+        owner: &'a str,
+    ) -> PortFuture<'a, Result<(), StoreError>> {
+        self.store.unlock(name, owner)
     }
 }
 
@@ -320,21 +341,42 @@ async fn a_store_that_can_only_be_read_serves_each_process_for_itself_and_says_w
 }
 
 #[tokio::test]
-async fn without_the_right_to_share_a_process_goes_by_itself() {
-    let fleet = Fleet::start(0, rotating).await;
-    let mut setup = Setup::shipped("jira-cloud", &fleet.server.origin, &[]);
-    let entries = [
+async fn without_the_right_to_share_a_process_goes_by_itself_and_sends_no_token_for_one_use() {
+    let fields = [
         ("CLIENT_ID", "i"),
         ("CLIENT_SECRET", "s"),
+        ("ACCOUNT_ID", "a"),
         ("REFRESH_TOKEN", "r0"),
     ];
-    let store = Arc::new(Guarded(MemoryStore::new(entries)));
-    setup.store = store.clone();
-    let connector = setup.connector();
-    let credential = connector.credential(None).await.unwrap();
-    assert_eq!(bearer(&credential), "Bearer a1");
-    let stored = store.0.read("REFRESH_TOKEN").await.unwrap().unwrap();
-    assert_eq!(stored.reveal(), "r1");
+    for (source, is_for_one_use) in [("zoom", false), ("jira-cloud", true)] {
+        let fleet = Fleet::start(0, rotating).await;
+        let mut setup = Setup::shipped(source, &fleet.server.origin, &[]);
+        let clock = setup.clock.clone();
+        let store = Arc::new(Guarded {
+            store: MemoryStore::with_clock(fields, clock.clone()),
+            is_closed: AtomicBool::new(true),
+        });
+        setup.store = store.clone();
+        let connector = setup.connector();
+        let first = connector.credential(None).await;
+        assert_eq!(first.is_err(), is_for_one_use, "{source}");
+        let asked = usize::from(!is_for_one_use);
+        assert_eq!(fleet.server.requests().len(), asked, "{source}");
+        if let Err(fault) = first {
+            let told = format!("{fault:?}");
+            assert!(told.contains("connect-store-refused"), "{told}");
+        }
+        let stored = store.read("REFRESH_TOKEN").await.unwrap().unwrap();
+        assert_eq!(stored.reveal(), "r0", "{source}");
+        // The right came a moment later.
+        store.is_closed.store(false, Ordering::Relaxed);
+        clock.advance(Duration::from_secs(30));
+        let credential = connector.credential(None).await.unwrap();
+        assert_eq!(bearer(&credential), "Bearer a1", "{source}");
+        let stored = store.read("REFRESH_TOKEN").await.unwrap().unwrap();
+        let newest = if is_for_one_use { "r1" } else { "r0" };
+        assert_eq!(stored.reveal(), newest, "{source}");
+    }
 }
 
 #[tokio::test]

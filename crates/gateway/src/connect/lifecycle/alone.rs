@@ -24,6 +24,15 @@ impl<X: Exchange> Inner<X> {
         !self.plan.shared || self.state().alone.is_some_and(|until| now < until)
     }
 
+    /// Whether a store that failed so is waited for. A refresh token for one use is never sent where the function
+    /// has no right to share: another instance may have it, and its successor could be lost. A right may be missing
+    /// for a moment only, as after a deployment.
+    pub(super) fn is_waited_for(&self, error: &StoreError) -> bool {
+        let is_refused = matches!(error, StoreError::Denied { .. } | StoreError::Unfit { .. });
+        matches!(error, StoreError::Unavailable(_))
+            || is_refused && self.plan.material == Material::RefreshToken
+    }
+
     /// Goes by itself from now on, and says so once where that is unsafe.
     pub(super) fn go_alone(&self, error: &StoreError) {
         let until = match error {
@@ -37,7 +46,7 @@ impl<X: Exchange> Inner<X> {
         };
         let source = self.plan.source.as_str();
         if first && self.plan.material == Material::RefreshToken {
-            tracing::warn!(source, %error, "instances can't agree on who renews the refresh token: run one instance only, or give the function a store with locks and the permission to write `ACCESS_TOKEN`, `OAUTH_REFRESH_TOKEN` and the refresh token");
+            tracing::warn!(source, %error, "instances can't agree on who renews the refresh token: run one instance only, or give the function a store with locks that it can write");
         } else if first {
             tracing::info!(source, %error, "each instance obtains its own access token");
         }

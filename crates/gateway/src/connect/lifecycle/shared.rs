@@ -148,10 +148,10 @@ impl<X: Exchange> Inner<X> {
         })
     }
 
-    /// The journal can't be read or the lock not be asked for: a store that is down is waited for with
-    /// the living credential; without the right to share, this process goes by itself.
+    /// The journal can't be read or the lock not be asked for: a store that may be shared later is waited for
+    /// with the living credential; else this process goes by itself.
     async fn by_itself(self: &Arc<Self>, error: StoreError, rejected: Option<Print>) -> Got<X> {
-        if matches!(error, StoreError::Unavailable(_)) {
+        if self.is_waited_for(&error) {
             return self.living(rejected).ok_or_else(|| error.into());
         }
         self.go_alone(&error);

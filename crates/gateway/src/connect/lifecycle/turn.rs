@@ -59,7 +59,7 @@ impl<X: Exchange> Inner<X> {
         if self.plan.material == Material::RefreshToken {
             match self.intend(desk, &journal, chosen).await {
                 Ok(intended) => journal = intended,
-                Err(error @ StoreError::Unavailable(_)) => return Err(error.into()),
+                Err(error) if self.is_waited_for(&error) => return Err(error.into()),
                 Err(error) => {
                     self.go_alone(&error);
                     return self.alone(rejected).await;
